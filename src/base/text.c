@@ -290,8 +290,9 @@ char *text_filetime(uint64_t filetime, char out[32])
 	}
 	civil((int64_t)(s / 86400) - 134774, &y, &m, &d);
 	s %= 86400;
-	snprintf(out, 32, "%04d-%02d-%02d %02d:%02d:%02d UTC", y, m, d,
-		 (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+	snprintf(out, 32, "%04u-%02u-%02u %02u:%02u:%02u UTC", (unsigned)y % 10000,
+		 (unsigned)m % 100, (unsigned)d % 100, (unsigned)(s / 3600) % 100,
+		 (unsigned)(s / 60 % 60), (unsigned)(s % 60));
 	return out;
 }
 
