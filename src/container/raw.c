@@ -3,7 +3,7 @@
  * Physical memory byte for byte from PA 0 (.raw, .mem, VMware's .vmem) to
  * pages. There is no header: nothing is known of the machine.
  */
-#include "dumpleak/container/reader.h"
+#include "readers.h"
 
 #include "source_impl.h"
 
