@@ -207,7 +207,7 @@ enum dl_status source_file_open(const char *path, const struct source_options *o
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	struct file_source *f;
-	uint64_t size_bytes;
+	uint64_t size_bytes = 0;
 	enum dl_status st;
 
 	if (fd < 0)
