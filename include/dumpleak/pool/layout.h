@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DUMPLEAK_POOL_LAYOUT_H
+#define DUMPLEAK_POOL_LAYOUT_H
+
+/*
+ * The pool's structures by machine and build; rows in src/pool/layout.c, each
+ * with its witness.
+ */
+
+#include "dumpleak/base/bytes.h"
+#include "dumpleak/base/err.h"
+
+/* Bits of the first eight bytes of a POOL_HEADER, read as one number. */
+struct header_bits {
+	uint8_t shift;
+	uint16_t mask;
+};
+
+/* How a generation writes PoolType into the header. */
+enum pool_type_rule {
+	POOL_TYPE_PLUS_ONE,     /* NT 5: 0 is free, else request type + 1 */
+	POOL_TYPE_USE_BIT,      /* NT 6 to 10 1809: bit 1 is in use       */
+};
+
+struct pool_header_layout {
+	uint8_t header_bytes, unit_bytes;
+	struct header_bits previous_size, pool_index, block_size, pool_type;
+	uint8_t tag_shift;
+	enum pool_type_rule rule;
+	uint8_t link_tag_bits;  /* low bits of free-list links that may be set */
+};
+
+struct pool_descriptor_layout { /* POOL_DESCRIPTOR */
+	struct field type, running_allocs, running_frees, total_pages;
+	struct field total_big_pages, pending_frees;
+	uint16_t list_heads, nr_list_heads;
+};
+
+struct tracker_layout {         /* POOL_TRACKER_TABLE */
+	uint16_t stride;
+	struct field key;
+	struct { struct field allocs, frees, bytes; } pool[2];  /* nonpaged, paged */
+};
+
+struct big_layout {             /* POOL_TRACKER_BIG_PAGES */
+	uint16_t stride;
+	struct field va, key;
+	struct field pages;     /* either this, in pages */
+	struct field bytes;     /* or this               */
+};
+
+struct lookaside_layout {       /* GENERAL_LOOKASIDE */
+	uint16_t bytes;
+	struct field next, depth;       /* SLIST_HEADER */
+	struct field type, tag, size;
+	struct field links;             /* ListEntry    */
+	uint16_t kprcb_system, nr_system;       /* PPLookasideList  */
+	uint16_t kprcb_small, nr_small;         /* both small arrays, nonpaged then paged */
+};
+
+struct free_run_layout {        /* MMFREE_POOL_ENTRY, free pages of nonpaged pool */
+	struct field flink, blink, nr_pages, owner;
+};
+
+struct pool_layout {
+	struct pool_header_layout header;
+	struct pool_descriptor_layout descriptor;
+	struct tracker_layout tracker;
+	struct big_layout big;
+	struct lookaside_layout lookaside;
+	struct free_run_layout free_run;
+};
+
+/** pool_layout_pick - as layout_pick() of the OS layer */
+enum dl_status pool_layout_pick(uint16_t machine, uint32_t build,
+				struct pool_layout *out, struct dl_err *err);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DUMPLEAK_POOL_POOL_H
+#define DUMPLEAK_POOL_POOL_H
+
+/*
+ * The whole pool of one machine: every block, what the kernel counted, what is
+ * broken, what could not be read. Pages are found in the page tables and known
+ * by their chain of headers; no range variable is needed.
+ */
+
+#include "dumpleak/os/os.h"
+#include "dumpleak/pool/catalog.h"
+#include "dumpleak/pool/layout.h"
+
+/* One page of small blocks, in the order of catalog indices. */
+struct pool_page {
+	uint64_t va;
+	uint64_t pfn;
+	uint32_t first, nr;     /* its blocks in the catalog */
+	uint8_t pool;           /* enum pool_kind            */
+	bool damaged;           /* see the faults            */
+};
+
+/* What is wrong with a page's chain. */
+enum fault_kind {
+	FAULT_SIZE_ZERO,        /* BlockSize 0                            */
+	FAULT_SIZE_PAST_PAGE,   /* BlockSize leads past the page          */
+	FAULT_PREVIOUS_SIZE,    /* PreviousSize is not the one before     */
+	NR_FAULT_KINDS
+};
+
+struct pool_fault {
+	uint64_t page_va, bad_va;       /* the first header that is wrong      */
+	uint64_t before_va;             /* the last sound block before it, or 0 */
+	uint64_t after_va;              /* the first sound block after, or 0   */
+	uint32_t before_tag, after_tag;
+	uint32_t lost_bytes;            /* between the sound parts             */
+	enum fault_kind kind;
+	enum pool_kind pool;
+	uint8_t found[16];              /* the bytes at bad_va                 */
+};
+
+enum { POOL_MAX_FAULTS = 256, FREE_SIZE_CLASSES = 12 };
+
+/* Per kind of pool. Bytes of blocks are with their headers. */
+struct pool_totals {
+	uint64_t pages;                 /* of small blocks                      */
+	uint64_t big_pages;             /* of big allocations in use            */
+	uint64_t bytes;                 /* all of both                          */
+	uint64_t blocks[NR_BLOCK_STATES], block_bytes[NR_BLOCK_STATES];
+	uint64_t largest_free;          /* block, in bytes with header          */
+	uint64_t free_by_size[FREE_SIZE_CLASSES];       /* bytes in free blocks of
+	                                   up to 8, 16, 32, .. 4096 bytes, and more */
+	uint64_t lone_pages;            /* pages that one block of <= 1/8 keeps */
+	uint64_t lone_bytes_free;       /* free bytes on them                   */
+	uint64_t free_runs, free_run_pages, largest_free_run; /* whole pages    */
+	uint64_t lost_bytes;            /* in damaged parts of pages            */
+	struct known_u64 limit_bytes;   /* the kernel's limit for this pool     */
+	struct known_u64 first_va, end_va;      /* as the kernel states, end exclusive */
+	struct known_u64 range2_first_va, range2_end_va;
+	uint64_t paged_out_pages;       /* page tables say: in the page file    */
+	uint64_t transition_pages;      /* read although trimmed                */
+	uint64_t absent_pages;          /* mapped, but not in this dump         */
+};
+
+/* One row of the kernel's per-tag counters. Index 0 nonpaged, 1 paged. */
+struct tracker_row {
+	uint32_t tag;
+	uint64_t allocs[2], frees[2], bytes[2];
+};
+
+struct pool_tables {            /* how the kernel's own tables were found */
+	bool tracker_known, big_known;
+	uint64_t tracker_va, big_va;
+	size_t tracker_rows, big_rows, big_used, big_free, big_bad;
+	const char *big_how;    /* "beside PoolTrackTable", "by content" */
+};
+
+struct pool_lists {             /* free lists and lookaside lists */
+	uint64_t free_linked;   /* free blocks whose links close     */
+	uint64_t free_unlinked; /* too small for links, or not on a list */
+	uint64_t free_bad;      /* links that contradict             */
+	uint64_t first_bad_va;
+	uint64_t lookasides;    /* lists walked                      */
+	uint64_t lookasides_bad;
+	uint64_t pending_frees;
+};
+
+struct pool {
+	struct pool_layout layout;
+	struct catalog blocks;
+	struct pool_page *pages;        /* by rising VA */
+	size_t nr_pages;
+	struct pool_totals totals[NR_POOL_KINDS];
+	struct pool_fault faults[POOL_MAX_FAULTS];
+	size_t nr_faults;               /* kept */
+	uint64_t faulty_pages;          /* all of them */
+	struct tracker_row *tracker;    /* by tag */
+	size_t nr_tracker;
+	struct pool_tables tables;
+	struct pool_lists lists;
+	struct vm_tally tally;          /* of the page tables */
+	uint64_t stray_pages;           /* look like pool, lie apart: left out */
+	uint64_t stale_pages;           /* look like pool, but their free blocks are on no list */
+	uint64_t aliased_pages;         /* the same page mapped twice */
+	struct os_note notes[OS_MAX_NOTES];
+	size_t nr_notes;
+	struct arena arena;
+};
+
+struct pool_options {
+	unsigned jobs;                  /* threads; 0: all processors */
+	const struct progress *progress;
+};
+
+/**
+ * pool_scan - reconstruct the pool of @os
+ * @pool: out, pool_deinit() it whatever the status. DL_NOTFOUND: the image has
+ * a kernel, but no pool page (a dump without kernel pages).
+ */
+enum dl_status pool_scan(struct os *os, const struct pool_options *opts,
+			 struct pool *pool, struct dl_err *err);
+
+void pool_deinit(struct pool *pool);
+
+/** pool_note - add a remark; drops what exceeds OS_MAX_NOTES */
+void pool_note(struct pool *pool, enum dl_status kind, const char *fmt, ...)
+	DL_PRINTF(3, 4);
+
+/** pool_user_va - the address that the owner of block @i was given */
+static inline uint64_t pool_user_va(const struct pool *pool, size_t i)
+{
+	return catalog_va(&pool->blocks, i) +
+	       (catalog_how(&pool->blocks, i) == BLOCK_PAGE
+		? pool->layout.header.header_bytes : 0);
+}
+
+/** pool_user_bytes - the bytes of block @i after its header */
+static inline uint64_t pool_user_bytes(const struct pool *pool, size_t i)
+{
+	return catalog_size(&pool->blocks, i) -
+	       (catalog_how(&pool->blocks, i) == BLOCK_PAGE
+		? pool->layout.header.header_bytes : 0);
+}
+
+/** pool_tracker_row - the kernel's counters for @tag; NULL if it has none */
+const struct tracker_row *pool_tracker_row(const struct pool *pool, uint32_t tag);
+
+/** fault_kind_name - "BlockSize is 0", ... */
+const char *fault_kind_name(enum fault_kind kind);
+
+#endif
