@@ -83,15 +83,16 @@ enum dl_status vm_translate(struct vm *vm, uint64_t va, struct translation *t,
 	for (;; level++) {
 		const struct paging_level *l = &m->levels[level];
 		uint64_t index = va >> l->shift & (((uint64_t)1 << l->bits) - 1);
+		uint64_t pte_pa = table_pa + index * m->entry_bytes;
 		uint8_t raw[8];
-		enum dl_status st = phys_read(vm->phys, table_pa + index * m->entry_bytes,
-					      raw, m->entry_bytes, err);
+		enum dl_status st = phys_read(vm->phys, pte_pa, raw, m->entry_bytes, err);
 
 		if (st)
 			return err_prefix(err, st, "level %u entry for VA %#" PRIx64,
 					  level, va);
 		decode(m, level, le_word(raw, m->entry_bytes), &s);
 		t->pte = s.entry;
+		t->pte_pa = pte_pa;
 		t->kind = s.kind;
 		t->level = (uint8_t)level;
 		if (!usable(&s))
@@ -333,7 +334,7 @@ enum dl_status vm_runs(struct vm *vm, uint64_t first_va, uint64_t last_va,
 	struct enumeration e = {
 		.vm = vm, .fn = fn, .ctx = ctx, .tally = tally, .err = err,
 		.first_va = first_va & ~(uint64_t)(PAGE_BYTES - 1),
-		.last_va = last_va & vm->mode->va_mask,
+		.last_va = last_va < vm->mode->va_mask ? last_va : vm->mode->va_mask,
 	};
 	enum dl_status st = enter_table(&e, vm->root_pa, 0, 0);
 

@@ -110,9 +110,31 @@ static size_t find_in_page(const uint8_t *page, size_t from)
 
 	/* The block is 8-byte aligned at least; so is its tag. */
 	for (; p < end && (p = memchr(p, 'K', (size_t)(end - p))); p++)
-		if ((p - page) % 8 == 0 && !memcmp(p, owner_tag, 4))
+		if ((p - page) % 8 == 0 && !memcmp(p, owner_tag, sizeof owner_tag))
 			return (size_t)(p - page);
 	return PAGE_BYTES;
+}
+
+bool kdbg_in_page(struct phys *phys, uint64_t pfn, const uint8_t *page,
+		  size_t *hit, uint8_t ptr_bytes, struct kdbg *out)
+{
+	uint64_t base = pfn << PAGE_SHIFT;
+	/* Checking a hit reads other pages: @page may turn over in the cache. */
+	uint8_t copy[PAGE_BYTES];
+	bool copied = false;
+
+	while ((*hit = find_in_page(page, *hit)) < PAGE_BYTES) {
+		uint64_t tag_pa = base + *hit;
+
+		if (!copied) {
+			page = memcpy(copy, page, PAGE_BYTES);
+			copied = true;
+		}
+		*hit += 8;
+		if (tag_pa >= OFF_TAG && at_pa(phys, tag_pa - OFF_TAG, ptr_bytes, out))
+			return true;
+	}
+	return false;
 }
 
 static bool scan_page(struct phys *phys, uint64_t pfn, uint64_t *pa,
@@ -122,17 +144,11 @@ static bool scan_page(struct phys *phys, uint64_t pfn, uint64_t *pa,
 	size_t hit = *pa > base ? (size_t)(*pa - base) : 0;
 	const uint8_t *page;
 
-	for (; hit < PAGE_BYTES; hit += 8) {
-		if (phys_page(phys, pfn, &page, NULL))
-			return false;
-		hit = find_in_page(page, hit);
-		if (hit >= PAGE_BYTES || base + hit < OFF_TAG)
-			continue;
-		*pa = base + hit + 8;
-		if (at_pa(phys, base + hit - OFF_TAG, ptr_bytes, out))
-			return true;
-	}
-	return false;
+	if (hit >= PAGE_BYTES || phys_page(phys, pfn, &page, NULL) ||
+	    !kdbg_in_page(phys, pfn, page, &hit, ptr_bytes, out))
+		return false;
+	*pa = base + hit;
+	return true;
 }
 
 enum dl_status kdbg_scan(struct phys *phys, uint64_t limit_pages, uint64_t *pa,

@@ -31,7 +31,8 @@ static const struct unloaded_layout unloaded_x86 = {
  */
 static const struct object_layout object_x86 = {
 	.header_bytes = 0x18, .type = P32(0x08), .name_info_offset = U8(0x0c),
-	.name_info_name = P32(0x04), .type_name = P32(0x40), .type_key = U32(0xac),
+	.name_info_directory = P32(0x00), .name_info_name = P32(0x04),
+	.type_name = P32(0x40), .type_key = U32(0xac),
 	.nr_buckets = 37, .entry_next = P32(0), .entry_object = P32(4),
 };
 
@@ -67,7 +68,7 @@ static const struct process_layout process_x86_xp = {
 	.image_name = { .off = 0x174, .width = 8 }, .threads = P32(0x190),
 	.initial_stack = P32(0x18), .stack_limit = P32(0x1c),
 	.thread_links = P32(0x22c), .thread_process = P32(0x220),
-	.thread_id = P32(0x1f0),
+	.thread_id = P32(0x1f0), .process_words = 0x1b, .thread_words = 0x70,
 };
 
 /* 2003 SP2; process list and stacks seen in NT 5.2 memory */
@@ -76,12 +77,13 @@ static const struct process_layout process_x86_2003 = {
 	.image_name = { .off = 0x164, .width = 8 }, .threads = P32(0x180),
 	.initial_stack = P32(0x18), .stack_limit = P32(0x1c),
 	.thread_links = P32(0x224), .thread_process = P32(0x218),
-	.thread_id = P32(0x1e8),
+	.thread_id = P32(0x1e8), .process_words = 0x1e, .thread_words = 0x6e,
 };
 
 static const struct dispatcher_layout dispatcher_x86 = {
 	.type = U8(0), .size = U8(2), .state = U32(4), .wait_flink = P32(8),
-	.wait_blink = P32(12), .event_words = 4,
+	.wait_blink = P32(12), .event_words = 4, .mutant_words = 8, .queue_words = 10,
+	.semaphore_words = 5, .timer_words = 10, .semaphore_limit = U32(16),
 };
 
 /* One row: from this build on. Newest first within a machine. */

@@ -30,6 +30,7 @@ void vm_init(struct vm *vm, struct phys *phys, const struct paging_mode *mode,
 struct translation {
 	uint64_t pa;
 	uint64_t pte;           /* the entry that decided, valid or not   */
+	uint64_t pte_pa;        /* and where it is                        */
 	uint64_t page_bytes;    /* 4 KB, or the size of the large page    */
 	enum pte_kind kind;     /* PTE_VALID or PTE_TRANSITION on success */
 	uint8_t level;          /* of the entry, 0 is the root            */

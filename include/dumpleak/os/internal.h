@@ -6,23 +6,155 @@
 
 #include "dumpleak/os/os.h"
 
+/* A kind of address space a Windows kernel may live in: a row of find_dtb.c. */
+struct space_kind {
+	uint16_t machine;
+	uint8_t ptr_bytes;
+	const struct paging_mode *mode;
+	uint64_t shared_data_va;        /* KUSER_SHARED_DATA */
+};
+
+/* One root table that may be the kernel's. */
+struct space {
+	const struct space_kind *kind;
+	uint64_t root_pa;
+};
+
+enum { SCAN_MAX_SPACES = 1024, SCAN_MAX_KDBGS = 16 };
+
+/* What a scan of physical memory came across. */
+struct kernel_scan {
+	struct space space[SCAN_MAX_SPACES];
+	size_t nr_spaces;
+	struct kdbg kdbg[SCAN_MAX_KDBGS];
+	size_t nr_kdbgs;
+	uint64_t nr_pages, limit_pages;
+};
+
+/* Asked after each find; true ends the scan. @is_space: else it was a KDBG. */
+typedef bool (*scan_found_fn)(void *ctx, bool is_space, size_t index);
+
+/** space_kinds - rows for @machine (0: any), one by one; NULL at the end */
+const struct space_kind *space_kinds(uint16_t machine, size_t i);
+
+/** space_maps_itself - Windows' window onto the page tables is where it belongs */
+bool space_maps_itself(struct vm *vm);
+
 /**
- * kernel_find - address space, KDBG, build, kernel base: everything from the
+ * kernel_scan_run - look through physical memory, in PFN order, for root tables
+ * that map themselves and for KDBG blocks
+ * Reports each to @found. DL_OK if that ended the scan, DL_END otherwise.
+ */
+enum dl_status kernel_scan_run(struct phys *phys, uint16_t machine,
+			       struct kernel_scan *scan, scan_found_fn found,
+			       void *ctx, const struct progress *progress);
+
+/**
+ * kernel_find - address space, KDBG and kernel base: everything from the
  * container header where that holds, by scanning where it does not
  */
 enum dl_status kernel_find(struct os *os, const struct progress *progress,
 			   struct dl_err *err);
 
+/** kernel_identify - build, layout rows, name and clock of the kernel found */
+enum dl_status kernel_identify(struct os *os, struct dl_err *err);
+
 /** modules_read - PsLoadedModuleList and MmUnloadedDrivers, with PE headers */
 enum dl_status modules_read(struct os *os, struct dl_err *err);
 
+/* What the headers of a mapped PE image say, checked against their bounds. */
+struct image {
+	uint16_t machine;
+	uint32_t timestamp, size_bytes;
+	uint32_t sections_rva;
+	uint16_t nr_sections;
+	uint32_t export_rva, resource_rva, resource_bytes;      /* 0: none */
+};
+
+/** image_at - the PE image that is mapped at @va; false if there is none */
+bool image_at(struct vm *vm, uint64_t va, struct image *out);
+
+/** image_name - its export directory's own name ("ntoskrnl.exe"); false if unknown */
+bool image_name(struct vm *vm, uint64_t va, const struct image *image,
+		char *name, size_t size_bytes);
+
 /** image_read - PE sections, time stamp and version of one loaded image */
 void image_read(struct os *os, struct module *m);
+
+/** kernel_image_find - search mapped kernel memory for the kernel's own image */
+bool kernel_image_find(struct vm *vm, uint16_t machine, uint64_t *base);
+
+/**
+ * module_list_find - the head of PsLoadedModuleList, searched for in the
+ * kernel's data by what it must point to: an entry for the kernel itself
+ */
+bool module_list_find(struct os *os, uint8_t ptr_bytes, uint64_t *head_va);
 
 /** processes_read - processes, threads and their kernel stacks */
 enum dl_status processes_read(struct os *os, struct dl_err *err);
 
 /* A structure's bytes, copied; p is NULL if it is not all in memory. */
 struct bytes struct_at(struct os *os, uint64_t va, void *buf, size_t n);
+
+/** ptr_at - the pointer at @va; false if it is not in memory */
+bool ptr_at(struct os *os, uint64_t va, uint64_t *out);
+
+/** list_closes - a LIST_ENTRY at @va whose neighbours point back to it */
+bool list_closes(struct vm *vm, uint64_t va, uint8_t ptr_bytes);
+
+/*
+ * VAs already met, with a number each: what keeps walks finite and lookups
+ * cheap. Zeroed is empty.
+ */
+struct va_map {
+	struct va_slot *slot;
+	size_t cap, used;
+};
+
+/**
+ * va_map_add - remember @va with @value
+ * @is_new: out, false if it was there; its value stays. DL_NOMEM or DL_OK.
+ */
+enum dl_status va_map_add(struct va_map *map, uint64_t va, uint64_t value, bool *is_new);
+bool va_map_get(const struct va_map *map, uint64_t va, uint64_t *value);
+/** va_map_clear - empty, with the room it had */
+void va_map_clear(struct va_map *map);
+void va_map_deinit(struct va_map *map);
+
+/*
+ * Drivers and devices while they are gathered; os->drivers and os->devices
+ * point into these arrays. Kept until os_close(), for objects_try().
+ */
+struct os_objects {
+	struct driver *driver;
+	size_t nr_drivers, cap_drivers;
+	struct device *device;
+	size_t nr_devices, cap_devices;
+	struct va_map map;              /* VA to kind and index, see objects.c */
+	size_t drivers_done, devices_done;      /* whose links were followed  */
+	bool full;
+};
+
+enum object_kind { OBJECT_OTHER, OBJECT_DIRECTORY, OBJECT_DRIVER, OBJECT_DEVICE };
+
+/** object_kind_of - by the name of the type of the object with this body */
+enum object_kind object_kind_of(struct os *os, uint64_t body_va);
+
+/** object_name - NAME_INFO's name and directory; NULL if it has none */
+const char *object_name(struct os *os, uint64_t body_va, uint64_t *directory_va);
+
+/** object_path - the full name, by climbing the directories; "" if it has none */
+const char *object_path(struct os *os, uint64_t body_va);
+
+/* One driver or device that a directory lists, with its full name. */
+typedef enum dl_status (*directory_fn)(struct os *os, enum object_kind kind,
+				       uint64_t body_va, const char *path,
+				       struct dl_err *err);
+
+/** directory_walk - all drivers and devices below the root directory */
+enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err);
+
+/** objects_deinit - what objects_read() and objects_try() allocated */
+void objects_deinit(struct os *os);
 
 #endif

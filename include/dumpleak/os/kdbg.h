@@ -73,6 +73,14 @@ enum dl_status kdbg_at(struct vm *vm, uint64_t va, uint8_t ptr_bytes,
 enum dl_status kdbg_scan(struct phys *phys, uint64_t limit_pages, uint64_t *pa,
 			 uint8_t ptr_bytes, struct kdbg *out);
 
+/**
+ * kdbg_in_page - the next block whose tag lies in @page
+ * @hit: in/out, bytes from the page's start: where to begin; where to go on.
+ * @page is the page @pfn, borrowed; returns false if there is no further one.
+ */
+bool kdbg_in_page(struct phys *phys, uint64_t pfn, const uint8_t *page,
+		  size_t *hit, uint8_t ptr_bytes, struct kdbg *out);
+
 /** kdbg_value - the field itself; false if absent in this block or 0 */
 bool kdbg_value(const struct kdbg *kdbg, enum kdbg_field field, uint64_t *out);
 

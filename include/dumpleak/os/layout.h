@@ -31,7 +31,7 @@ struct unloaded_layout {        /* UNLOADED_DRIVERS: an array of so many */
 struct object_layout {          /* OBJECT_HEADER and what stands before it */
 	uint16_t header_bytes;  /* header to body */
 	struct field type, name_info_offset;
-	struct field name_info_name;
+	struct field name_info_directory, name_info_name;
 	struct field type_name, type_key;       /* of OBJECT_TYPE */
 	uint16_t nr_buckets;                    /* of OBJECT_DIRECTORY */
 	struct field entry_next, entry_object;  /* OBJECT_DIRECTORY_ENTRY */
@@ -64,11 +64,14 @@ struct process_layout {         /* EPROCESS, ETHREAD */
 	struct field dtb, pid, links, image_name, threads;      /* list heads: .off */
 	struct field initial_stack, stack_limit, thread_links, thread_process;
 	struct field thread_id;
+	uint8_t process_words, thread_words;    /* DISPATCHER_HEADER.Size */
 };
 
 struct dispatcher_layout {      /* DISPATCHER_HEADER: fixed since NT 4 */
 	struct field type, size, state, wait_flink, wait_blink;
-	uint8_t event_words;    /* Size of a KEVENT, in 32-bit words   */
+	/* Size of each kind, in 32-bit words */
+	uint8_t event_words, mutant_words, queue_words, semaphore_words, timer_words;
+	struct field semaphore_limit;
 };
 
 struct os_layout {

@@ -100,11 +100,14 @@ struct os {
 	uint32_t build;
 	uint64_t kernel_base, kernel_bytes;
 	uint64_t system_range_start;
+	uint64_t shared_data_va;        /* KUSER_SHARED_DATA                  */
+	uint64_t modules_va, processes_va;      /* list heads, 0 unknown      */
 	const char *dtb_how, *kdbg_how; /* "header", "scan", ...           */
 	uint64_t system_time, up_time;  /* 0 unknown                       */
 
 	struct module *modules;         /* in list order      */
 	size_t nr_modules;
+	const struct module **modules_by_base;
 	struct unloaded *unloaded;
 	size_t nr_unloaded;
 	struct driver *drivers;         /* by address         */
@@ -118,6 +121,7 @@ struct os {
 
 	struct os_note notes[OS_MAX_NOTES];
 	size_t nr_notes;
+	struct os_objects *objects;     /* private to src/os/ */
 };
 
 /**

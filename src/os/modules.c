@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PsLoadedModuleList and MmUnloadedDrivers to modules and unloaded drivers.
+ * The list is followed forward and, where it breaks on a missing page, from
+ * its other end as well. Builds: see the rows of layout.c.
+ *
+ * Sources: kernel-globals.md sections 4 and 5.
+ */
+#include "dumpleak/os/internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_MODULES = 4096, MAX_LDR_BYTES = 0x100, MAX_MODULE_BYTES = 256 << 20 };
+
+struct module_list {
+	struct os *os;
+	struct va_map seen;
+	uint64_t entry[MAX_MODULES];
+	size_t nr;
+	bool closed;            /* came back to the head */
+};
+
+/*
+ * Follow one direction until the head comes up again, an entry repeats, or one
+ * is missing; entries go to @l in the order met.
+ */
+static enum dl_status follow(struct module_list *l, uint64_t link_off)
+{
+	struct os *os = l->os;
+	uint64_t va = os->modules_va, next;
+
+	for (;;) {
+		enum dl_status st;
+		bool is_new;
+
+		if (!ptr_at(os, va + link_off, &next)) {
+			os_note(os, DL_ABSENT, "the module list breaks off: the entry at VA %#"
+				PRIx64 " is not in this image", va);
+			return DL_OK;
+		}
+		l->closed = next == os->modules_va;
+		if (l->closed)
+			return DL_OK;
+		st = va_map_add(&l->seen, next, 0, &is_new);
+		if (st)
+			return st;
+		if (!is_new || l->nr == MAX_MODULES) {
+			if (!link_off)
+				os_note(os, DL_CORRUPT, "the module list %s at VA %#" PRIx64
+					", after %zu modules", is_new ? "does not end: stopped"
+					: "runs into itself", next, l->nr);
+			return DL_OK;
+		}
+		l->entry[l->nr++] = next;
+		va = next;
+	}
+}
+
+/* What a break cut off, by the backward links, put in list order. */
+static enum dl_status follow_back(struct module_list *l)
+{
+	size_t first = l->nr;
+	enum dl_status st = follow(l, l->os->layout.ptr_bytes);
+
+	for (size_t a = first, b = l->nr; a + 1 < b; a++, b--) {
+		uint64_t va = l->entry[a];
+
+		l->entry[a] = l->entry[b - 1];
+		l->entry[b - 1] = va;
+	}
+	return st;
+}
+
+static const char *text_or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+static bool module_at(struct os *os, uint64_t va, struct module *m)
+{
+	const struct ldr_layout *ldr = &os->layout.ldr;
+	uint8_t buf[MAX_LDR_BYTES];
+	struct bytes b = struct_at(os, va, buf, ldr->bytes);
+
+	memset(m, 0, sizeof *m);
+	if (!field_get(b, ldr->base, &m->base) || !field_get(b, ldr->size, &m->size_bytes))
+		return false;
+	m->name = text_or_empty(os_ustr(os, va + ldr->base_name.off));
+	m->path = text_or_empty(os_ustr(os, va + ldr->full_name.off));
+	return m->base >= os->system_range_start && m->base % PAGE_BYTES == 0 &&
+	       m->size_bytes && m->size_bytes <= MAX_MODULE_BYTES &&
+	       m->size_bytes - 1 <= os->vm.mode->va_mask - m->base;
+}
+
+static int compare_base(const void *a, const void *b)
+{
+	const struct module *const *x = a, *const *y = b;
+
+	return (*x)->base < (*y)->base ? -1 : (*x)->base > (*y)->base;
+}
+
+static enum dl_status sort_modules(struct os *os)
+{
+	os->modules_by_base = arena_array(&os->arena, os->nr_modules,
+					  sizeof *os->modules_by_base);
+	if (!os->modules_by_base)
+		return DL_NOMEM;
+	for (size_t i = 0; i < os->nr_modules; i++)
+		os->modules_by_base[i] = &os->modules[i];
+	qsort(os->modules_by_base, os->nr_modules, sizeof *os->modules_by_base, compare_base);
+	return DL_OK;
+}
+
+static enum dl_status read_entries(struct module_list *l)
+{
+	struct os *os = l->os;
+	size_t bad = 0;
+
+	os->modules = arena_array(&os->arena, l->nr, sizeof *os->modules);
+	if (!os->modules)
+		return DL_NOMEM;
+	for (size_t i = 0; i < l->nr; i++) {
+		struct module *m = &os->modules[os->nr_modules];
+
+		if (!module_at(os, l->entry[i], m)) {
+			if (!bad++)
+				os_note(os, DL_CORRUPT, "no module at VA %#" PRIx64
+					", where the module list leads", l->entry[i]);
+			continue;
+		}
+		image_read(os, m);
+		os->nr_modules++;
+	}
+	return sort_modules(os);
+}
+
+static enum dl_status read_loaded(struct os *os)
+{
+	struct module_list *l;
+	enum dl_status st;
+
+	if (!os->modules_va) {
+		os_note(os, DL_ABSENT, "PsLoadedModuleList is not known: no modules");
+		return DL_OK;
+	}
+	l = calloc(1, sizeof *l);
+	if (!l)
+		return DL_NOMEM;
+	l->os = os;
+	st = follow(l, 0);
+	if (!st && !l->closed && l->nr < MAX_MODULES)
+		st = follow_back(l);
+	if (!st)
+		st = read_entries(l);
+	va_map_deinit(&l->seen);
+	free(l);
+	return st;
+}
+
+static bool unloaded_at(struct os *os, uint64_t va, struct unloaded *u)
+{
+	const struct unloaded_layout *l = &os->layout.unloaded;
+	uint8_t buf[0x40];
+	struct bytes b = struct_at(os, va, buf, l->stride);
+	uint64_t name_bytes = 0;
+
+	if (!field_get(b, l->start, &u->first_va) || !field_get(b, l->end, &u->end_va) ||
+	    !u->first_va || u->end_va <= u->first_va ||
+	    u->first_va < os->system_range_start)
+		return false;
+	u->time = field_or(b, l->time, 0);
+	if (os->layout.ustr_bytes.width)
+		name_bytes = le16(b.p + l->name.off);
+	u->name = name_bytes ? text_or_empty(os_ustr(os, va + l->name.off)) : "";
+	return true;
+}
+
+static enum dl_status read_unloaded(struct os *os)
+{
+	const struct unloaded_layout *l = &os->layout.unloaded;
+	uint64_t array;
+
+	if (!kdbg_variable(&os->vm, &os->kdbg, KDBG_UNLOADED_DRIVERS, &array) || !array)
+		return DL_OK;
+	os->unloaded = arena_array(&os->arena, l->nr, sizeof *os->unloaded);
+	if (!os->unloaded)
+		return DL_NOMEM;
+	for (size_t i = 0; i < l->nr; i++)
+		os->nr_unloaded += unloaded_at(os, array + i * l->stride,
+					       &os->unloaded[os->nr_unloaded]);
+	return DL_OK;
+}
+
+enum dl_status modules_read(struct os *os, struct dl_err *err)
+{
+	enum dl_status st = read_loaded(os);
+
+	if (!st)
+		st = read_unloaded(os);
+	return st ? err_set(err, st, "out of memory for modules") : DL_OK;
+}

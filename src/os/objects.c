@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DRIVER_OBJECTs and DEVICE_OBJECTs: from the object directories, by the links
+ * between them, or offered one by one by whoever found their pool blocks. What
+ * is reached by a link is checked like what is offered, since a link in a dump
+ * may point anywhere. Builds: see the rows of layout.c.
+ *
+ * Sources: objects.md sections 2, 4.3 and 6.
+ */
+#include "dumpleak/os/objects.h"
+#include "dumpleak/os/internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+	MAX_OBJECTS = 65536,            /* drivers and devices together */
+	MAX_BODY = 0x200,
+	TYPE_DEVICE = 3, TYPE_DRIVER = 4, TYPE_DEVOBJ_EXTENSION = 13,
+	MAX_STACK_SIZE = 100,
+	NR_MAJOR = 28,
+};
+
+/* Values of the map: an index, and above it whose. */
+static const uint64_t is_driver = (uint64_t)1 << 32;
+
+static bool has_type(struct bytes b, struct field type, uint64_t want)
+{
+	uint64_t v;
+
+	return field_get(b, type, &v) && v == want;
+}
+
+static struct bytes device_at(struct os *os, uint64_t va, uint8_t *buf)
+{
+	return struct_at(os, va, buf, os->layout.device.bytes);
+}
+
+static struct bytes driver_at(struct os *os, uint64_t va, uint8_t *buf)
+{
+	return struct_at(os, va, buf, os->layout.driver.bytes);
+}
+
+static bool looks_like_driver(struct os *os, struct bytes b)
+{
+	const struct driver_layout *l = &os->layout.driver;
+
+	return has_type(b, l->type, TYPE_DRIVER) && field_or(b, l->size, 0) >= l->bytes;
+}
+
+/* A device points to a driver, and its own extension points back to it. */
+static bool looks_like_device(struct os *os, uint64_t va, struct bytes b)
+{
+	const struct device_layout *l = &os->layout.device;
+	uint64_t size_bytes, extension, driver, own_ext, back;
+	uint8_t buf[MAX_BODY];
+
+	if (!has_type(b, l->type, TYPE_DEVICE) || !field_get(b, l->size, &size_bytes) ||
+	    size_bytes < l->bytes || !field_get(b, l->extension, &extension) ||
+	    !field_get(b, l->driver, &driver) || !field_get(b, l->devobj_extension, &own_ext))
+		return false;
+	if (extension && (extension < va + l->bytes || extension > va + size_bytes))
+		return false;
+	if (!os_is_kernel_va(os, driver) ||
+	    !has_type(driver_at(os, driver, buf), os->layout.driver.type, TYPE_DRIVER))
+		return false;
+	/* the extension may lie on a missing page; if it is there, it must fit */
+	if (!ptr_at(os, own_ext + l->ext_device.off, &back))
+		return os_is_kernel_va(os, own_ext);
+	return back == va && !vm_word(&os->vm, own_ext + l->ext_type.off, 2, &back, NULL) &&
+	       back == TYPE_DEVOBJ_EXTENSION;
+}
+
+static enum dl_status room_for_one(struct os_objects *o)
+{
+	void *p;
+
+	p = vec_grow(o->driver, &o->cap_drivers, o->nr_drivers + 1, sizeof *o->driver);
+	if (!p)
+		return DL_NOMEM;
+	o->driver = p;
+	p = vec_grow(o->device, &o->cap_devices, o->nr_devices + 1, sizeof *o->device);
+	if (!p)
+		return DL_NOMEM;
+	o->device = p;
+	return DL_OK;
+}
+
+/* DL_END: known already (*value says where) or no more are taken. */
+static enum dl_status claim(struct os *os, uint64_t va, uint64_t kind, uint64_t index,
+			    uint64_t *value)
+{
+	struct os_objects *o = os->objects;
+	enum dl_status st;
+	bool is_new;
+
+	if (va_map_get(&o->map, va, value))
+		return DL_END;
+	*value = UINT64_MAX;
+	if (o->nr_drivers + o->nr_devices >= MAX_OBJECTS) {
+		if (!o->full)
+			os_note(os, DL_CORRUPT, "more than %d drivers and devices: the rest was "
+				"left out", (int)MAX_OBJECTS);
+		o->full = true;
+		return DL_END;
+	}
+	st = room_for_one(o);
+	return st ? st : va_map_add(&o->map, va, kind | index, &is_new);
+}
+
+/* Name and image of a driver, from its own words. */
+static void fill_driver(struct os *os, struct driver *d, struct bytes b)
+{
+	const struct driver_layout *l = &os->layout.driver;
+	const char *name = os_ustr(os, d->va + l->name.off);
+
+	if (name && name[0])
+		d->name = name;
+	d->image_base = field_or(b, l->start, 0);
+	d->image_bytes = field_or(b, l->image_bytes, 0);
+}
+
+static enum dl_status add_driver(struct os *os, uint64_t va, enum found_by how,
+				 const char *path)
+{
+	struct os_objects *o = os->objects;
+	uint8_t buf[MAX_BODY];
+	struct bytes b = driver_at(os, va, buf);
+	uint64_t at;
+	enum dl_status st;
+
+	if (!looks_like_driver(os, b))
+		return DL_NOTFOUND;
+	st = claim(os, va, is_driver, o->nr_drivers, &at);
+	if (st == DL_END && at != UINT64_MAX && at & is_driver &&
+	    how < o->driver[at & ~is_driver].found)
+		o->driver[at & ~is_driver].found = how;
+	if (st)
+		return st == DL_END ? DL_OK : st;
+	o->driver[o->nr_drivers] = (struct driver){
+		.va = va, .name = path, .module = -1, .found = how,
+	};
+	fill_driver(os, &o->driver[o->nr_drivers], b);
+	o->nr_drivers++;
+	return DL_OK;
+}
+
+static void fill_device(struct os *os, struct device *d, struct bytes b)
+{
+	const struct device_layout *l = &os->layout.device;
+	uint64_t own_ext = field_or(b, l->devobj_extension, 0), below;
+
+	d->driver = -1;
+	d->driver_va = field_or(b, l->driver, 0);
+	d->attached_va = field_or(b, l->attached, 0);
+	d->extension_va = field_or(b, l->extension, 0);
+	d->size_bytes = (uint32_t)field_or(b, l->size, 0);
+	d->device_type = (uint32_t)field_or(b, l->device_type, 0);
+	if (d->extension_va >= d->va && d->extension_va - d->va < d->size_bytes)
+		d->extension_bytes = d->size_bytes - (uint32_t)(d->extension_va - d->va);
+	if (own_ext && ptr_at(os, own_ext + l->ext_attached_to.off, &below))
+		d->attached_to_va = below;
+}
+
+static enum dl_status add_device(struct os *os, uint64_t va, enum found_by how,
+				 const char *path)
+{
+	struct os_objects *o = os->objects;
+	uint8_t buf[MAX_BODY];
+	struct bytes b = device_at(os, va, buf);
+	uint64_t at;
+	enum dl_status st;
+
+	if (!looks_like_device(os, va, b))
+		return DL_NOTFOUND;
+	st = claim(os, va, 0, o->nr_devices, &at);
+	if (st == DL_END && !(at & is_driver) && how < o->device[at].found) {
+		o->device[at].found = how;
+		o->device[at].name = path;
+	}
+	if (st)
+		return st == DL_END ? DL_OK : st;
+	if (!path)
+		path = object_kind_of(os, va) == OBJECT_DEVICE ? object_path(os, va) : "";
+	o->device[o->nr_devices] = (struct device){ .va = va, .name = path, .found = how };
+	fill_device(os, &o->device[o->nr_devices], b);
+	o->nr_devices++;
+	return DL_OK;
+}
+
+/* A link that leads nowhere is no error: the rest of the object stands. */
+static enum dl_status by_link(enum dl_status st)
+{
+	return st == DL_NOTFOUND ? DL_OK : st;
+}
+
+static enum dl_status follow_driver(struct os *os, size_t index)
+{
+	uint64_t first;
+
+	if (!ptr_at(os, os->objects->driver[index].va + os->layout.driver.device.off, &first) ||
+	    !first)
+		return DL_OK;
+	return by_link(add_device(os, first, FOUND_LINK, NULL));
+}
+
+static enum dl_status follow_device(struct os *os, size_t index)
+{
+	struct device d = os->objects->device[index];   /* a copy: the array may move */
+	uint64_t to[3] = { 0, d.attached_va, d.attached_to_va };
+	enum dl_status st = by_link(add_driver(os, d.driver_va, FOUND_LINK, ""));
+
+	ptr_at(os, d.va + os->layout.device.next.off, &to[0]);
+	for (size_t i = 0; !st && i < 3; i++)
+		if (to[i])
+			st = by_link(add_device(os, to[i], FOUND_LINK, NULL));
+	return st;
+}
+
+/* Until nothing new comes up. Each object is followed once. */
+static enum dl_status follow_links(struct os *os)
+{
+	struct os_objects *o = os->objects;
+	enum dl_status st = DL_OK;
+
+	while (!st && (o->drivers_done < o->nr_drivers || o->devices_done < o->nr_devices)) {
+		if (o->drivers_done < o->nr_drivers)
+			st = follow_driver(os, o->drivers_done++);
+		else
+			st = follow_device(os, o->devices_done++);
+	}
+	return st;
+}
+
+static enum dl_status listed(struct os *os, enum object_kind kind, uint64_t body_va,
+			     const char *path, struct dl_err *err)
+{
+	enum dl_status st = kind == OBJECT_DRIVER
+				    ? add_driver(os, body_va, FOUND_DIRECTORY, path)
+				    : add_device(os, body_va, FOUND_DIRECTORY, path);
+
+	if (st == DL_NOTFOUND)
+		os_note(os, DL_CORRUPT, "%s at VA %#" PRIx64 " is listed as a %s, but is none",
+			path, body_va, kind == OBJECT_DRIVER ? "driver" : "device");
+	else if (st)
+		err_set(err, st, "out of memory for drivers and devices");
+	return by_link(st);
+}
+
+static int module_index(const struct os *os, uint64_t va)
+{
+	const struct module *m = va ? os_module_at(os, va) : NULL;
+
+	return m ? (int)(m - os->modules) : -1;
+}
+
+/* By its image, else by a function it registered. */
+static int module_of_driver(struct os *os, const struct driver *d)
+{
+	size_t width = os->layout.ptr_bytes;
+	int module = module_index(os, d->image_base);
+
+	/* functions of the kernel itself fill the slots a driver does not set */
+	for (size_t i = 0; module < 0 && i < NR_MAJOR; i++) {
+		uint64_t fn;
+
+		if (ptr_at(os, d->va + os->layout.driver.major_function.off + i * width, &fn) &&
+		    fn - os->kernel_base >= os->kernel_bytes)
+			module = module_index(os, fn);
+	}
+	return module;
+}
+
+static int compare_drivers(const void *a, const void *b)
+{
+	const struct driver *x = a, *y = b;
+
+	return x->va < y->va ? -1 : x->va > y->va;
+}
+
+static int compare_devices(const void *a, const void *b)
+{
+	const struct device *x = a, *y = b;
+
+	return x->va < y->va ? -1 : x->va > y->va;
+}
+
+/* The map goes by index: what was moved is entered anew. */
+static void renumber(struct os_objects *o)
+{
+	bool is_new;
+
+	/* as many keys as before: the table is large enough, adding cannot fail */
+	va_map_clear(&o->map);
+	for (size_t i = 0; i < o->nr_drivers; i++)
+		va_map_add(&o->map, o->driver[i].va, is_driver | i, &is_new);
+	for (size_t i = 0; i < o->nr_devices; i++)
+		va_map_add(&o->map, o->device[i].va, i, &is_new);
+}
+
+void objects_sort(struct os *os)
+{
+	struct os_objects *o = os->objects;
+
+	if (o->nr_drivers)
+		qsort(o->driver, o->nr_drivers, sizeof *o->driver, compare_drivers);
+	if (o->nr_devices)
+		qsort(o->device, o->nr_devices, sizeof *o->device, compare_devices);
+	renumber(o);
+	os->drivers = o->driver;
+	os->nr_drivers = o->nr_drivers;
+	os->devices = o->device;
+	os->nr_devices = o->nr_devices;
+	for (size_t i = 0; i < o->nr_drivers; i++)
+		o->driver[i].module = module_of_driver(os, &o->driver[i]);
+	for (size_t i = 0; i < o->nr_devices; i++) {
+		const struct driver *d = os_driver_at(os, o->device[i].driver_va);
+
+		o->device[i].driver = d ? (int)(d - o->driver) : -1;
+	}
+}
+
+enum dl_status objects_try(struct os *os, uint64_t va, enum found_by how,
+			   struct dl_err *err)
+{
+	enum dl_status st = add_device(os, va, how, NULL);
+
+	if (st == DL_NOTFOUND)
+		st = add_driver(os, va, how, "");
+	if (st == DL_NOTFOUND)
+		return err_set(err, st, "neither a driver nor a device at VA %#" PRIx64, va);
+	if (!st)
+		st = follow_links(os);
+	return st ? err_set(err, st, "out of memory for drivers and devices") : DL_OK;
+}
+
+enum dl_status objects_read(struct os *os, struct dl_err *err)
+{
+	enum dl_status st;
+
+	os->objects = calloc(1, sizeof *os->objects);
+	if (!os->objects)
+		return err_set(err, DL_NOMEM, "out of memory for drivers and devices");
+	st = directory_walk(os, listed, err);
+	if (!st)
+		st = follow_links(os);
+	if (st)
+		return err_set(err, st, "out of memory for drivers and devices");
+	objects_sort(os);
+	return DL_OK;
+}
+
+void objects_deinit(struct os *os)
+{
+	if (!os->objects)
+		return;
+	va_map_deinit(&os->objects->map);
+	free(os->objects->driver);
+	free(os->objects->device);
+	free(os->objects);
+	os->objects = NULL;
+}
