@@ -50,31 +50,45 @@ static bool semaphore_fits(struct os *os, uint64_t va, const struct header *h)
 	struct field f = os->layout.dispatcher.semaphore_limit;
 	uint64_t limit;
 
-	return !vm_word(&os->vm, va + f.off, f.width, &limit, NULL) &&
+	return h->type == SEMAPHORE &&
+	       !vm_word(&os->vm, va + f.off, f.width, &limit, NULL) &&
 	       limit > 0 && limit <= INT32_MAX && h->state >= 0 &&
 	       (uint64_t)h->state <= limit;
+}
+
+/* Not every kernel fills in a thread's size; its process must be one instead. */
+static bool thread_fits(struct os *os, uint64_t va, const struct header *h)
+{
+	const struct process_layout *l = &os->layout.process;
+	struct field type = os->layout.dispatcher.type;
+	uint64_t process, process_type;
+
+	return h->type == THREAD && (h->words == l->thread_words || h->words == 0) && is_flag(h->state) &&
+	       ptr_at(os, va + l->thread_process.off, &process) &&
+	       os_is_kernel_va(os, process) &&
+	       !vm_word(&os->vm, process + type.off, type.width, &process_type, NULL) &&
+	       process_type == PROCESS;
 }
 
 /* The name, if type, size and state fit; the wait list is still to be seen. */
 static const char *kind_name(struct os *os, uint64_t va, const struct header *h)
 {
 	const struct dispatcher_layout *l = &os->layout.dispatcher;
-	const struct { uint64_t type, words; bool state; const char *name; } kinds[] = {
+	const struct { uint64_t type, words; bool fits; const char *name; } kinds[] = {
 		{ NOTIFICATION_EVENT, l->event_words, is_flag(h->state), "KEVENT" },
 		{ SYNCHRONIZATION_EVENT, l->event_words, is_flag(h->state), "KEVENT" },
 		{ MUTANT, l->mutant_words, h->state <= 1, "KMUTANT" },
 		{ PROCESS, os->layout.process.process_words, is_flag(h->state), "KPROCESS" },
 		{ QUEUE, l->queue_words, h->state >= 0, "KQUEUE" },
-		{ SEMAPHORE, l->semaphore_words, true, "KSEMAPHORE" },
-		{ THREAD, os->layout.process.thread_words, is_flag(h->state), "KTHREAD" },
+		{ SEMAPHORE, l->semaphore_words, semaphore_fits(os, va, h), "KSEMAPHORE" },
+		{ THREAD, h->words, thread_fits(os, va, h), "KTHREAD" },
 		{ NOTIFICATION_TIMER, l->timer_words, is_flag(h->state), "KTIMER" },
 		{ SYNCHRONIZATION_TIMER, l->timer_words, is_flag(h->state), "KTIMER" },
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if (kinds[i].type == h->type && kinds[i].words == h->words && kinds[i].state)
-			return h->type != SEMAPHORE || semaphore_fits(os, va, h)
-				       ? kinds[i].name : NULL;
+		if (kinds[i].type == h->type && kinds[i].words == h->words && kinds[i].fits)
+			return kinds[i].name;
 	return NULL;
 }
 

@@ -59,9 +59,12 @@ static bool looks_like_device(struct os *os, uint64_t va, struct bytes b)
 	    size_bytes < l->bytes || !field_get(b, l->extension, &extension) ||
 	    !field_get(b, l->driver, &driver) || !field_get(b, l->devobj_extension, &own_ext))
 		return false;
-	if (extension && (extension < va + l->bytes || extension > va + size_bytes))
-		return false;
-	if (!os_is_kernel_va(os, driver) ||
+	/*
+	 * IoCreateDevice() points DeviceExtension behind the object, but some
+	 * drivers put another pointer there: class drivers one to their part
+	 * of it, floppy.sys one to its own data. So it proves nothing.
+	 */
+	if ((extension && !os_is_kernel_va(os, extension)) || !os_is_kernel_va(os, driver) ||
 	    !has_type(driver_at(os, driver, buf), os->layout.driver.type, TYPE_DRIVER))
 		return false;
 	/* the extension may lie on a missing page; if it is there, it must fit */
@@ -254,21 +257,27 @@ static int module_index(const struct os *os, uint64_t va)
 	return m ? (int)(m - os->modules) : -1;
 }
 
-/* By its image, else by a function it registered. */
+/*
+ * By its image, else by a function it registered. The kernel's own functions
+ * fill the slots a driver does not set, so they count only where nothing else
+ * does: then the driver is part of the kernel (\Driver\PnpManager).
+ */
 static int module_of_driver(struct os *os, const struct driver *d)
 {
 	size_t width = os->layout.ptr_bytes;
-	int module = module_index(os, d->image_base);
+	int module = module_index(os, d->image_base), kernel = -1;
 
-	/* functions of the kernel itself fill the slots a driver does not set */
 	for (size_t i = 0; module < 0 && i < NR_MAJOR; i++) {
 		uint64_t fn;
 
-		if (ptr_at(os, d->va + os->layout.driver.major_function.off + i * width, &fn) &&
-		    fn - os->kernel_base >= os->kernel_bytes)
+		if (!ptr_at(os, d->va + os->layout.driver.major_function.off + i * width, &fn))
+			continue;
+		if (fn - os->kernel_base >= os->kernel_bytes)
 			module = module_index(os, fn);
+		else
+			kernel = module_index(os, fn);
 	}
-	return module;
+	return module >= 0 ? module : d->image_base ? -1 : kernel;
 }
 
 static int compare_drivers(const void *a, const void *b)

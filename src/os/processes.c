@@ -81,8 +81,9 @@ static bool thread_at(struct os *os, uint64_t va, struct thread *t)
 	       ptr_at(os, va + l->thread_process.off, &t->process_va) &&
 	       ptr_at(os, va + l->stack_limit.off, &t->stack_first) &&
 	       ptr_at(os, va + l->initial_stack.off, &t->stack_end) &&
-	       os_is_kernel_va(os, t->stack_first) && t->stack_first % PAGE_BYTES == 0 &&
-	       t->stack_end > t->stack_first &&
+	       os_is_kernel_va(os, t->stack_first) && t->stack_end > t->stack_first &&
+	       /* not page aligned: the boot stack lies anywhere in the kernel */
+	       (t->stack_first | t->stack_end) % os->layout.ptr_bytes == 0 &&
 	       t->stack_end - t->stack_first <= MAX_STACK_BYTES;
 }
 
