@@ -15,6 +15,7 @@
 
 static const struct reader *const readers[] = {
 	&dmp32_reader,
+	&kdump_reader,
 };
 
 /* Notes come from any thread that reads pages; they are rare, one lock will do. */

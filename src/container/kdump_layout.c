@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What ELF cores and kdump-compressed files have in common: the ranges needed
+ * for opening them, and QEMU's CPU notes (docs: QEMU's include/elf and
+ * dump/dump.c describe QEMUCPUState; libkdumpfile 0.5.1 does not offer CR3).
+ */
+#include "kdump_layout.h"
+
+#include "source_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	NOTES_MAX_BYTES = 1 << 20,
+	NOTE_HEADER_BYTES = 12,
+	QEMU_STATE_BYTES = 0x1b0, QEMU_CR3_OFF = 0x1a0,
+};
+
+enum dl_status layout_meta(struct kdump_layout *l, struct source *source,
+			   uint64_t off, uint64_t n, const char *what,
+			   struct dl_err *err)
+{
+	uint64_t end, sum = n;
+
+	if (!n)
+		return DL_OK;
+	source_end(source, &end);
+	if (off > end || n > end - off)
+		return err_set(err, DL_CORRUPT, "%s: %s: 0x%" PRIx64 " bytes at 0x%" PRIx64
+			       " are not in the file, which ends at 0x%" PRIx64,
+			       source_name(source), what, n, off, end);
+	for (size_t i = 0; i < l->nr_meta; i++)
+		sum += l->meta[i].n;
+	if (sum > LAYOUT_META_BYTES || l->nr_meta == LAYOUT_MAX_META)
+		return err_set(err, DL_UNSUPPORTED, "%s: %s: the headers take more than "
+			       "%d MB", source_name(source), what,
+			       LAYOUT_META_BYTES >> 20);
+	l->meta[l->nr_meta++] = (struct file_range){ off, n };
+	return DL_OK;
+}
+
+enum dl_status layout_read(struct kdump_layout *l, struct container *c,
+			   struct source *source, struct dl_err *err)
+{
+	uint8_t magic[4];
+	enum dl_status st = source_read(source, 0, magic, sizeof magic, err);
+
+	if (st)
+		return st;
+	l->is_elf = memcmp(magic, "\177ELF", sizeof magic) == 0;
+	return l->is_elf ? elf_layout_read(l, source, err)
+			 : disk_layout_read(l, c, source, err);
+}
+
+void layout_deinit(struct kdump_layout *l)
+{
+	runs_deinit(&l->segments);
+}
+
+enum dl_status layout_page(const struct kdump_layout *l, struct source *source,
+			   uint64_t pfn, struct file_range *ranges, size_t *n,
+			   struct dl_err *err)
+{
+	enum dl_status st;
+
+	*n = 0;
+	st = l->is_elf ? elf_layout_page(l, source, pfn, ranges, n, err)
+		       : disk_layout_page(l, source, pfn, ranges, n, err);
+	for (size_t i = 0; !st && i < *n; i++)
+		if (!source_reaches(source, ranges[i].off + ranges[i].n))
+			st = err_set(err, DL_ABSENT, "%s: page 0x%" PRIx64 " at 0x%" PRIx64
+				     " lies past the end of the file",
+				     source_name(source), pfn, ranges[i].off);
+	return st;
+}
+
+uint64_t layout_position(const struct kdump_layout *l, uint64_t pfn)
+{
+	const struct run *run;
+
+	if (!l->is_elf)
+		return bitmap_has(&l->pages, pfn) ? bitmap_rank(&l->pages, pfn)
+						  : UINT64_MAX;
+	if (pfn > UINT64_MAX >> PAGE_SHIFT)
+		return UINT64_MAX;
+	run = runs_find(&l->segments, pfn << PAGE_SHIFT);
+	return run ? run->target + ((pfn << PAGE_SHIFT) - run->first) : UINT64_MAX;
+}
+
+static uint64_t pad4(uint64_t n)
+{
+	return (n + 3) & ~(uint64_t)3;
+}
+
+/* Elf_Nhdr: name size, descriptor size, type; both padded to 4 bytes. */
+static bool find_cr3(struct bytes b, uint64_t *cr3)
+{
+	while (b.n >= NOTE_HEADER_BYTES) {
+		uint64_t name_n = le32(b.p), desc_n = le32(b.p + 4);
+		uint64_t desc = NOTE_HEADER_BYTES + pad4(name_n);
+
+		if (desc > b.n || desc_n > b.n - desc)
+			return false;
+		if (name_n == 5 && !memcmp(b.p + NOTE_HEADER_BYTES, "QEMU", 5) &&
+		    desc_n >= QEMU_STATE_BYTES) {
+			*cr3 = le64(b.p + desc + QEMU_CR3_OFF);
+			return true;
+		}
+		desc += pad4(desc_n);
+		if (desc > b.n)
+			return false;
+		b.p += desc;
+		b.n -= (size_t)desc;
+	}
+	return false;
+}
+
+bool notes_cr3(const struct kdump_layout *l, struct source *source, uint64_t *cr3)
+{
+	size_t n = l->notes.n < NOTES_MAX_BYTES ? (size_t)l->notes.n : NOTES_MAX_BYTES;
+	uint8_t *b = n ? malloc(n) : NULL;
+	bool found = false;
+
+	if (b && source_read(source, l->notes.off, b, n, NULL) == DL_OK)
+		found = find_cr3((struct bytes){ b, n }, cr3);
+	free(b);
+	return found;
+}
