@@ -28,14 +28,15 @@ enum { STAGE_BYTES = 256 << 20, MAX_IDLE = 64 };
 
 struct kdump {
 	struct kdump_layout layout;
-	struct source *flat;            /* NULL: not flattened           */
-	struct source *view;            /* flat, or the container's      */
-	struct stage *stage;            /* NULL: the file's own descriptor */
+	struct source *flat;            /* NULL: not flattened               */
+	struct source *view;            /* flat, or the container's          */
+	struct stage *stage;            /* NULL: the file's own descriptor   */
 	int guard;
-	pthread_mutex_t lock;           /* of the rest                   */
+	pthread_rwlock_t evict;         /* read: the stage keeps what it has */
+	pthread_mutex_t lock;           /* of the stage and of the rest      */
 	kdump_ctx_t *ctx;
 	kdump_bmp_t *pagemap;
-	kdump_ctx_t *idle[MAX_IDLE];    /* clones that nobody uses now   */
+	kdump_ctx_t *idle[MAX_IDLE];    /* clones that nobody uses now       */
 	size_t nr_idle;
 };
 
@@ -155,6 +156,7 @@ static enum dl_status kdump_open(struct container *c, struct dl_err *err)
 	k->view = c->source;
 	k->guard = -1;
 	pthread_mutex_init(&k->lock, NULL);
+	pthread_rwlock_init(&k->evict, NULL);
 	if (source_is_flat(c->source)) {
 		st = source_flat_open(c->source, &k->flat, err);
 		if (st)
@@ -191,6 +193,7 @@ static void kdump_close(struct container *c)
 	stage_free(k->stage);
 	layout_deinit(&k->layout);
 	source_close(k->flat);
+	pthread_rwlock_destroy(&k->evict);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 }
@@ -232,18 +235,61 @@ static enum dl_status read_with(struct kdump *k, kdump_ctx_t *ctx, uint64_t pfn,
 	return err_prefix(err, n && n < PAGE_BYTES ? DL_CORRUPT : st, "PFN 0x%" PRIx64, pfn);
 }
 
+static enum dl_status read_page(struct kdump *k, uint64_t pfn, uint8_t *page,
+				struct dl_err *err)
+{
+	kdump_ctx_t *ctx = context_get(k);
+	enum dl_status st;
+
+	if (!ctx)
+		return err_set(err, DL_NOMEM, "out of memory");
+	st = read_with(k, ctx, pfn, page, err);
+	context_put(k, ctx);
+	return st;
+}
+
+/* Copy in what the page needs; *@full: nothing done, make room first. */
+static enum dl_status fill(struct kdump *k, const struct file_range *ranges, size_t n,
+			   bool *full, struct dl_err *err)
+{
+	enum dl_status st = DL_OK;
+
+	pthread_mutex_lock(&k->lock);
+	*full = !stage_has_room(k->stage);
+	if (!*full)
+		st = stage_fill(k->stage, ranges, n, err);
+	pthread_mutex_unlock(&k->lock);
+	return st;
+}
+
+static enum dl_status make_room(struct kdump *k, struct dl_err *err)
+{
+	enum dl_status st = DL_OK;
+
+	pthread_rwlock_wrlock(&k->evict);
+	if (!stage_has_room(k->stage))
+		st = stage_evict(k->stage, err);
+	pthread_rwlock_unlock(&k->evict);
+	return st;
+}
+
 static enum dl_status read_staged(struct kdump *k, const struct file_range *ranges,
 				  size_t n, uint64_t pfn, uint8_t *page,
 				  struct dl_err *err)
 {
 	enum dl_status st;
+	bool full;
 
-	/* nothing may be punched out between copying in and reading */
-	pthread_mutex_lock(&k->lock);
-	st = stage_fill(k->stage, ranges, n, err);
-	if (!st)
-		st = read_with(k, k->ctx, pfn, page, err);
-	pthread_mutex_unlock(&k->lock);
+	do {
+		/* nothing may be punched out between copying in and reading */
+		pthread_rwlock_rdlock(&k->evict);
+		st = fill(k, ranges, n, &full, err);
+		if (!st && !full)
+			st = read_page(k, pfn, page, err);
+		pthread_rwlock_unlock(&k->evict);
+		if (full)
+			st = make_room(k, err);
+	} while (!st && full);
 	return st;
 }
 
@@ -252,21 +298,13 @@ static enum dl_status kdump_page(struct container *c, uint64_t pfn, uint8_t *scr
 {
 	struct kdump *k = c->state;
 	struct file_range ranges[PAGE_RANGES];
-	kdump_ctx_t *ctx;
 	size_t n;
 	enum dl_status st = layout_page(&k->layout, k->view, pfn, ranges, &n, err);
 
-	if (st)
-		return st;
-	if (k->stage) {
+	if (!st && k->stage)
 		st = read_staged(k, ranges, n, pfn, scratch, err);
-	} else {
-		ctx = context_get(k);
-		if (!ctx)
-			return err_set(err, DL_NOMEM, "out of memory");
-		st = read_with(k, ctx, pfn, scratch, err);
-		context_put(k, ctx);
-	}
+	else if (!st)
+		st = read_page(k, pfn, scratch, err);
 	if (!st)
 		*page = scratch;
 	return st;

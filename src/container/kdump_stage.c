@@ -176,11 +176,23 @@ enum dl_status stage_fill(struct stage *s, const struct file_range *ranges, size
 {
 	enum dl_status st = DL_OK;
 
-	while (!st && s->ring_n + 2 * PAGE_RANGES > s->max_blocks)
-		st = evict_oldest(s, err);
 	for (size_t i = 0; !st && i < n; i++)
 		if (ranges[i].n)
 			st = fill_range(s, ranges[i], false, err);
+	return st;
+}
+
+bool stage_has_room(const struct stage *s)
+{
+	return s->ring_n + 2 * PAGE_RANGES <= s->max_blocks;
+}
+
+enum dl_status stage_evict(struct stage *s, struct dl_err *err)
+{
+	enum dl_status st = DL_OK;
+
+	while (!st && s->ring_n > s->max_blocks / 2)
+		st = evict_oldest(s, err);
 	return st;
 }
 

@@ -23,11 +23,16 @@ int stage_fd(const struct stage *s);
 enum dl_status stage_pin(struct stage *s, struct file_range range, struct dl_err *err);
 
 /**
- * stage_fill - copy in all of the @n ranges, which stay until the next call
- * @n is at most PAGE_RANGES, and no range longer than a few pages.
+ * stage_fill - copy in all of the @n ranges, which stay until stage_evict()
+ * @n is at most PAGE_RANGES, and no range longer than a few pages. Call it only
+ * while stage_has_room().
  */
 enum dl_status stage_fill(struct stage *s, const struct file_range *ranges, size_t n,
 			  struct dl_err *err);
+bool stage_has_room(const struct stage *s);
+
+/** stage_evict - punch out the older half; nobody may be reading the file */
+enum dl_status stage_evict(struct stage *s, struct dl_err *err);
 
 size_t stage_held_bytes(const struct stage *s);
 
