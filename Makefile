@@ -38,6 +38,8 @@ $(B)/%.o: %.c
 $(B)/test/%_test: src/%_test.c $(B)/libdumpleak.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) $(ALL_L) -o $@ $< $(B)/libdumpleak.a $(LIBS) -lcmocka
+# A second opinion on address translation, for its test only.
+$(B)/test/memory/addrxlat_test: LIBS += $(shell pkg-config --libs libaddrxlat)
 unit: $(TESTS:src/%.c=$(B)/test/%)
 	@set -e; for t in $^; do $$t; done
 
