@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DUMPLEAK_REPORT_BUGCHECK_H
+#define DUMPLEAK_REPORT_BUGCHECK_H
+
+#include <stdint.h>
+
+/**
+ * bugcheck_name - "DRIVER_POWER_STATE_FAILURE" for 0x9f; NULL if not in our
+ * table. Bits 28 and up, which tell of secondary causes, are not looked at.
+ */
+const char *bugcheck_name(uint64_t code);
+
+#endif

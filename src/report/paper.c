@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Words to paragraphs of a given width. Widths are counted in code points:
+ * what comes out of a dump has no combining or formatting characters, see
+ * text_utf16().
+ */
+#include "dumpleak/report/paper.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *bold(const struct paper *p)
+{
+	return p->colour ? "\033[1m" : "";
+}
+
+static const char *plain(const struct paper *p)
+{
+	return p->colour ? "\033[0m" : "";
+}
+
+/* Columns that @n bytes of UTF-8 take. */
+static size_t columns_of(const char *s, size_t n)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < n; i++)
+		width += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return width;
+}
+
+static void spaces(struct paper *p, size_t n)
+{
+	fprintf(p->out, "%*s", (int)n, "");
+}
+
+/* @at: the column where the cursor stands; lines after the first start at @indent. */
+static void wrap(struct paper *p, size_t indent, size_t at, const char *s)
+{
+	bool first = true;
+
+	while (*s) {
+		size_t n = strcspn(s, " "), width = columns_of(s, n);
+
+		if (!first && at + 1 + width > p->width) {
+			fputc('\n', p->out);
+			spaces(p, indent);
+			at = indent;
+		} else if (!first) {
+			fputc(' ', p->out);
+			at++;
+		}
+		fwrite(s, 1, n, p->out);
+		at += width;
+		first = false;
+		/* runs of blanks inside tags ('Io  ') stay as they are */
+		for (s += n; s[0] == ' ' && s[1] == ' '; s++, at++)
+			fputc(' ', p->out);
+		s += *s == ' ';
+	}
+	fputc('\n', p->out);
+}
+
+/* NULL if memory is exhausted, and then the paper says so. */
+static char *formatted(struct paper *p, const char *fmt, va_list ap)
+{
+	va_list again;
+	char *s;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	s = n < 0 ? NULL : malloc((size_t)n + 1);
+	if (s)
+		vsnprintf(s, (size_t)n + 1, fmt, ap);
+	else
+		p->failed = true;
+	return s;
+}
+
+void paper_heading(struct paper *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(p->out, "\n%s", bold(p));
+	va_start(ap, fmt);
+	vfprintf(p->out, fmt, ap);
+	va_end(ap);
+	fprintf(p->out, "%s\n", plain(p));
+}
+
+void paper_text(struct paper *p, unsigned indent, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = formatted(p, fmt, ap);
+	va_end(ap);
+	if (!s)
+		return;
+	spaces(p, indent);
+	wrap(p, indent, indent, s);
+	free(s);
+}
+
+void paper_strong(struct paper *p, unsigned indent, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = formatted(p, fmt, ap);
+	va_end(ap);
+	if (!s)
+		return;
+	fputs(bold(p), p->out);
+	spaces(p, indent);
+	wrap(p, indent, indent, s);
+	fputs(plain(p), p->out);
+	free(s);
+}
+
+void paper_field(struct paper *p, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = formatted(p, fmt, ap);
+	va_end(ap);
+	if (!s)
+		return;
+	fprintf(p->out, "  %-*s", PAPER_FIELD - 2, name);
+	wrap(p, PAPER_FIELD, PAPER_FIELD, s);
+	free(s);
+}
+
+void paper_blank(struct paper *p)
+{
+	fputc('\n', p->out);
+}
