@@ -19,6 +19,9 @@ struct ledger_row {
 	uint64_t counted_blocks[2];     /* allocs - frees, modulo 32 bits on x86 */
 	uint64_t walked_blocks[2], walked_bytes[2];     /* in use and parked     */
 	uint64_t cached_blocks[2], cached_bytes[2];     /* on the pool's lists   */
+	uint64_t table_blocks, table_bytes;     /* the kernel's two tables themselves: counted
+	                                           as "Pool", allocated before any table
+	                                           could list them                        */
 	bool matches;                   /* blocks and bytes agree in both   */
 };
 

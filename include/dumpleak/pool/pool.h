@@ -103,6 +103,7 @@ struct pool {
 	uint64_t stray_pages;           /* look like pool, lie apart: left out */
 	uint64_t stale_pages;           /* look like pool, but their free blocks are on no list */
 	uint64_t aliased_pages;         /* the same page mapped twice */
+	uint64_t device_pages;          /* mapped, but memory of a device: not RAM */
 	struct os_note notes[OS_MAX_NOTES];
 	size_t nr_notes;
 	struct arena arena;

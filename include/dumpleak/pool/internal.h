@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DUMPLEAK_POOL_INTERNAL_H
+#define DUMPLEAK_POOL_INTERNAL_H
+
+/*
+ * For the files of src/pool/ only: the steps of pool_scan(), in their order.
+ *
+ *   survey     page tables to candidate pages
+ *   tables     the kernel's tracker and big-page tables
+ *   walk       candidate pages to chains of headers, in the file's order
+ *   sift       which of them are pool, by evidence other than the chain
+ *   assemble   chains and big allocations to the catalog, by address
+ *   faults     pages that are pool but broken
+ *   freelist   do the free blocks' links close?
+ *   lookaside  blocks that are only parked
+ *   totals     sums per kind of pool
+ */
+
+#include "dumpleak/pool/pool.h"
+
+/* --- page.c: one page ------------------------------------------------- */
+
+enum { PAGE_MAX_BLOCKS = PAGE_BYTES / 8 };
+
+static inline unsigned header_get(uint64_t raw, struct header_bits b)
+{
+	return (unsigned)(raw >> b.shift) & b.mask;
+}
+
+/**
+ * page_chain - follow the chain of headers from the start of a page
+ * @headers: out, the first eight bytes of each header, PAGE_MAX_BLOCKS long
+ * Returns the number of blocks if the chain is sound to the page's last byte,
+ * else 0. Every PreviousSize must be the BlockSize before it, the first 0.
+ */
+unsigned page_chain(const struct pool_header_layout *h, const uint8_t *page,
+		    uint64_t *headers);
+
+/* What can be saved of a page whose chain is broken. */
+struct page_damage {
+	enum fault_kind kind;
+	unsigned bad_off;       /* of the first header that is wrong        */
+	unsigned nr_front;      /* sound blocks before it                   */
+	unsigned back_off;      /* where a chain to the page's end begins; PAGE_BYTES: nowhere */
+	unsigned nr_back;
+	unsigned links;         /* sizes that two neighbours agree on       */
+};
+
+/**
+ * page_examine - the sound front and back of a broken page
+ * @headers: out, front then back headers. Returns false if the page shows too
+ * little of a chain to be called a pool page at all: fewer than three sizes
+ * that neighbours agree on, or less than a quarter of the page.
+ */
+bool page_examine(const struct pool_header_layout *h, const uint8_t *page,
+		  uint64_t *headers, struct page_damage *out);
+
+/** header_state / header_pool - what PoolType says */
+enum block_state header_state(const struct pool_header_layout *h, uint64_t raw);
+
+/** header_is_odd - a PoolType that no request can have led to */
+bool header_is_odd(const struct pool_header_layout *h, uint64_t raw);
+enum pool_kind header_pool(const struct pool_header_layout *h, uint64_t raw);
+
+/* --- survey.c: page tables to candidate pages -------------------------- */
+
+struct candidate_page {
+	uint64_t va, pfn;
+};
+
+struct survey {
+	struct candidate_page *pages;   /* by VA, images left out */
+	size_t nr, cap;
+	struct vm_tally tally;
+};
+
+enum dl_status survey_run(struct os *os, struct survey *out, struct dl_err *err);
+void survey_deinit(struct survey *s);
+
+/* --- kdata.c: the kernel's writable data -------------------------------- */
+
+/* Call @fn for each mapped page of the kernel image that may hold variables;
+ * it ends the walk by returning something else than DL_OK. */
+typedef enum dl_status (*kdata_fn)(void *ctx, uint64_t va, const uint8_t *page);
+enum dl_status kdata_pages(struct os *os, kdata_fn fn, void *ctx);
+
+/* --- tracker.c, big.c: the kernel's tables ------------------------------ */
+
+/* An allocation of whole pages. */
+struct big_block {
+	uint64_t va;
+	uint64_t size_bytes;
+	uint32_t tag;
+};
+
+struct big_table {
+	struct big_block *rows; /* in use, by VA, none overlapping */
+	size_t nr;
+};
+
+enum dl_status tracker_read(struct os *os, struct pool *pool, struct dl_err *err);
+enum dl_status big_read(struct os *os, struct pool *pool, struct big_table *out,
+			struct dl_err *err);
+
+/** big_covers - whether an allocation of whole pages holds @va */
+bool big_covers(const struct big_table *t, uint64_t va);
+
+/* --- walk.c: candidate pages to chains ---------------------------------- */
+
+struct free_link {              /* of the free block header @header_va */
+	uint64_t header_va, flink, blink;
+	bool odd;               /* not marked free, but of a type that no block has */
+};
+
+struct free_run {               /* of whole pages */
+	uint64_t va, flink, blink, nr_pages;
+};
+
+struct chain_hit {              /* a page whose chain is sound */
+	uint32_t candidate;     /* index */
+	uint32_t nr;
+	const uint64_t *headers;
+	uint8_t pool;           /* enum pool_kind   */
+	uint8_t drop;           /* enum drop_reason */
+	bool in_use;            /* any block is: @pool is sure */
+};
+
+struct walk_slice {
+	uint64_t *headers;
+	size_t nr_headers, cap_headers;
+	struct free_link *links;
+	size_t nr_links, cap_links;
+	struct free_run *runs;
+	size_t nr_runs, cap_runs;
+	uint32_t *absent;       /* candidates whose page is not in the dump */
+	size_t nr_absent, cap_absent;
+	struct chain_hit *hits;
+	size_t nr_hits, cap_hits;
+};
+
+struct walk {
+	struct walk_slice *slices;
+	size_t nr_slices;
+	struct chain_hit *hits; /* of all slices, by VA */
+	size_t nr_hits;
+	struct free_run *runs;  /* of all slices, by VA, verified */
+	size_t nr_runs;
+	struct free_link *links;        /* by header VA; only of pages kept */
+	size_t nr_links;
+};
+
+enum dl_status walk_run(struct os *os, const struct pool *pool, const struct survey *survey,
+			const struct pool_options *opts, struct walk *out,
+			struct dl_err *err);
+void walk_deinit(struct walk *w);
+
+/** walk_in_free_run - whether a run of free pages holds @va */
+bool walk_in_free_run(const struct walk *w, uint64_t va);
+
+/* --- sift.c: which hits are pool ----------------------------------------- */
+
+enum drop_reason { KEEP, DROP_BIG, DROP_FREE_RUN, DROP_STRAY, DROP_ALIAS, DROP_STALE };
+
+/** sift_run - mark hits to drop; free-list evidence comes later, in freelist.c */
+void sift_run(struct os *os, struct pool *pool, const struct survey *survey,
+	      const struct big_table *big, struct walk *w);
+
+/* --- assemble.c ----------------------------------------------------------- */
+
+/* A broken page with what was saved of it. */
+struct broken_page {
+	uint32_t candidate;
+	uint8_t pool;
+	struct page_damage damage;
+	uint64_t *headers;
+};
+
+struct broken {
+	struct broken_page *pages;      /* by VA */
+	size_t nr, cap;
+};
+
+enum dl_status broken_find(struct os *os, struct pool *pool, const struct survey *survey,
+			   const struct walk *w, const struct big_table *big,
+			   struct broken *out, struct dl_err *err);
+void broken_deinit(struct broken *b);
+
+enum dl_status assemble(struct pool *pool, const struct survey *survey,
+			const struct walk *w, const struct broken *broken,
+			const struct big_table *big, const struct pool_options *opts,
+			struct dl_err *err);
+
+/* --- freelist.c, lookaside.c, totals.c ------------------------------------ */
+
+/**
+ * freelist_check - do free blocks' links close?
+ * Marks hits DROP_STALE whose free blocks are on no list though others' are;
+ * @changed: out, whether the catalog must be assembled again.
+ */
+enum dl_status freelist_check(struct os *os, struct pool *pool,
+			      const struct survey *survey, struct walk *w,
+			      bool *changed, struct dl_err *err);
+
+enum dl_status lookaside_run(struct os *os, struct pool *pool, struct dl_err *err);
+
+void totals_run(struct os *os, struct pool *pool, const struct survey *survey,
+		const struct walk *w);
+
+/** pool_kind_by_va - the kind of pool around @va, by the pages next to it */
+enum pool_kind pool_kind_by_va(const struct pool *pool, uint64_t va);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The big-page table (POOL_TRACKER_BIG_PAGES) to allocations of whole pages.
+ * No debugger data names it: it is found by its content, behind a page-aligned
+ * pointer in the kernel's writable data.
+ */
+#include "dumpleak/pool/internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MAX_BIG_ROWS = 1 << 24,
+	ENOUGH_ROWS = 64,       /* rows in a row, before a table is believed in */
+	ENOUGH_USED = 4,
+	VA_FREE = 1,            /* bit 0 of Va: the row is free                 */
+	MAX_ALLOC_PAGES = 1 << 19,
+};
+
+struct big_row {
+	uint64_t va, size_bytes;
+	uint32_t tag;
+	bool free;
+};
+
+static bool tag_plausible(uint32_t tag)
+{
+	for (int i = 0; i < 4; i++, tag >>= 8)
+		if ((tag & 0x7f) < 0x20 && (tag & 0xff))
+			return false;
+	return true;
+}
+
+/* One row; false if these bytes cannot be one. */
+static bool row_get(const struct os *os, const struct big_layout *l,
+		    const uint8_t *raw, struct big_row *r)
+{
+	struct bytes b = { raw, l->stride };
+	uint64_t va = field_or(b, l->va, 0), pages = field_or(b, l->pages, 0);
+
+	r->free = va & VA_FREE;
+	r->va = va & ~(uint64_t)VA_FREE;
+	r->tag = (uint32_t)field_or(b, l->key, 0);
+	r->size_bytes = field_has(l->bytes) ? field_or(b, l->bytes, 0)
+					    : pages << PAGE_SHIFT;
+	if (r->va & (PAGE_BYTES - 1))
+		return false;
+	if (r->free)    /* never used rows hold exactly 1 */
+		return !r->va || os_is_kernel_va(os, r->va);
+	return os_is_kernel_va(os, r->va) && r->size_bytes &&
+	       r->size_bytes >> PAGE_SHIFT <= MAX_ALLOC_PAGES &&
+	       tag_plausible(r->tag);
+}
+
+struct big_search {
+	struct os *os;
+	struct pool *pool;
+	uint64_t near_va;       /* of the PoolTrackTable variable, 0 unknown */
+	uint64_t table_va, variable_va;
+	size_t rows, used;
+};
+
+/* How many rows from @table_va on can be rows, and how many are in use. */
+static size_t count_rows(struct big_search *s, uint64_t table_va, size_t *used)
+{
+	const struct big_layout *l = &s->pool->layout.big;
+	size_t n;
+
+	*used = 0;
+	for (n = 0; n < MAX_BIG_ROWS; n++) {
+		uint8_t raw[64];
+		struct big_row r;
+
+		if (vm_read(&s->os->vm, table_va + n * l->stride, raw, l->stride, NULL) ||
+		    !row_get(s->os, l, raw, &r))
+			break;
+		*used += !r.free;
+	}
+	return n;
+}
+
+static void try_table(struct big_search *s, uint64_t variable_va, uint64_t table_va)
+{
+	size_t used, rows;
+
+	if (table_va == s->table_va || table_va == s->pool->tables.tracker_va)
+		return;
+	rows = count_rows(s, table_va, &used);
+	if (rows < ENOUGH_ROWS || used < ENOUGH_USED || used <= s->used)
+		return;
+	s->rows = rows;
+	s->used = used;
+	s->table_va = table_va;
+	s->variable_va = variable_va;
+}
+
+static enum dl_status search_page(void *ctx, uint64_t va, const uint8_t *page)
+{
+	struct big_search *s = ctx;
+	unsigned step = s->os->layout.ptr_bytes;
+
+	for (unsigned off = 0; off < PAGE_BYTES; off += step) {
+		uint64_t p = le_word(page + off, step);
+
+		if (p & (PAGE_BYTES - 1) || !os_is_kernel_va(s->os, p) ||
+		    os_module_at(s->os, p))
+			continue;
+		try_table(s, va + off, p);
+	}
+	return DL_OK;
+}
+
+static int by_va(const void *a, const void *b)
+{
+	const struct big_block *x = a, *y = b;
+
+	return x->va < y->va ? -1 : x->va > y->va;
+}
+
+/* Overlapping rows contradict each other; the lower address is kept. */
+static void drop_overlaps(struct pool *pool, struct big_table *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->nr; i++) {
+		const struct big_block *last = n ? &t->rows[n - 1] : NULL;
+
+		if (last && t->rows[i].va - last->va < last->size_bytes) {
+			pool->tables.big_bad++;
+			continue;
+		}
+		t->rows[n++] = t->rows[i];
+	}
+	t->nr = n;
+}
+
+/* A row in use is taken only if its first page is where it says. */
+static bool row_mapped(struct os *os, const struct big_row *r)
+{
+	struct translation t;
+
+	if (r->size_bytes - 1 > os->vm.mode->va_mask - r->va)
+		return false;
+	return !vm_translate(&os->vm, r->va, &t, NULL) ||
+	       t.kind == PTE_PAGEFILE || t.kind == PTE_DEMAND_ZERO;
+}
+
+static enum dl_status read_rows(struct os *os, struct pool *pool, struct big_table *t,
+				struct dl_err *err)
+{
+	const struct big_layout *l = &pool->layout.big;
+	size_t cap = 0;
+
+	for (size_t i = 0; i < pool->tables.big_rows; i++) {
+		uint8_t raw[64];
+		struct big_row r;
+		struct big_block *rows;
+
+		if (vm_read(&os->vm, pool->tables.big_va + i * l->stride, raw,
+			    l->stride, NULL) || !row_get(os, l, raw, &r))
+			break;
+		if (r.free) {
+			pool->tables.big_free++;
+			continue;
+		}
+		if (!row_mapped(os, &r)) {
+			pool->tables.big_bad++;
+			continue;
+		}
+		rows = vec_grow(t->rows, &cap, t->nr + 1, sizeof *rows);
+		if (!rows)
+			return err_set(err, DL_NOMEM, "out of memory for big allocations");
+		t->rows = rows;
+		rows[t->nr++] = (struct big_block){
+			r.va, (r.size_bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1),
+			r.tag };
+	}
+	if (t->nr)
+		qsort(t->rows, t->nr, sizeof *t->rows, by_va);
+	drop_overlaps(pool, t);
+	pool->tables.big_used = t->nr;
+	return DL_OK;
+}
+
+enum dl_status big_read(struct os *os, struct pool *pool, struct big_table *out,
+			struct dl_err *err)
+{
+	struct big_search s = { .os = os, .pool = pool };
+
+	*out = (struct big_table){ 0 };
+	kdbg_value(&os->kdbg, KDBG_POOL_TRACK_TABLE, &s.near_va);
+	kdata_pages(os, search_page, &s);
+	if (!s.rows) {
+		pool_note(pool, DL_ABSENT, "the big-page table was not found: allocations of "
+			  "a page and more are missing from this report");
+		return DL_OK;
+	}
+	pool->tables.big_known = true;
+	pool->tables.big_va = s.table_va;
+	pool->tables.big_rows = s.rows;
+	pool->tables.big_how = s.near_va && s.variable_va - s.near_va + 0x40 <= 0x80
+			       ? "beside PoolTrackTable" : "by content";
+	return read_rows(os, pool, out, err);
+}
+
+bool big_covers(const struct big_table *t, uint64_t va)
+{
+	size_t lo = 0, hi = t->nr;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->rows[mid].va <= va)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && va - t->rows[lo - 1].va < t->rows[lo - 1].size_bytes;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks that look in use and are only parked on a lookaside list. The pool's
+ * own lists hang off each processor's KPRCB; all others are linked through
+ * list heads in the kernel's data, which are recognised by what they link.
+ */
+#include "dumpleak/pool/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MAX_PROCESSORS = 32, MAX_LISTS = 8192, MAX_PARKED = 1 << 20,
+	POOL_TAG = 0x6c6f6f50,  /* "Pool": the tag of the pool's own lists */
+	MAX_ENTRY_BYTES = 1 << 20,
+};
+
+struct lookasides {
+	struct os *os;
+	struct pool *pool;
+	uint64_t *seen;         /* lists walked: open addressing, 0 is empty */
+	size_t nr_seen, parked;
+};
+
+/* @return false if it was there, or the table is full */
+static bool seen_add(struct lookasides *l, uint64_t va)
+{
+	size_t i = (size_t)(va * 0x9e3779b97f4a7c15u >> 40) % (2 * MAX_LISTS);
+
+	while (l->seen[i]) {
+		if (l->seen[i] == va)
+			return false;
+		i = (i + 1) % (2 * MAX_LISTS);
+	}
+	if (l->nr_seen == MAX_LISTS)
+		return false;
+	l->seen[i] = va;
+	l->nr_seen++;
+	return true;
+}
+
+struct list_head {
+	uint64_t next, depth, tag, size;
+};
+
+/* The list at @va, if these bytes can be a GENERAL_LOOKASIDE. */
+static bool list_get(struct lookasides *l, uint64_t va, struct list_head *out)
+{
+	const struct lookaside_layout *y = &l->pool->layout.lookaside;
+	uint8_t raw[128];
+	struct bytes b = { raw, y->bytes };
+	uint64_t type;
+
+	if (y->bytes > sizeof raw || vm_read(&l->os->vm, va, raw, y->bytes, NULL))
+		return false;
+	out->next = field_or(b, y->next, 0);
+	out->depth = field_or(b, y->depth, 0);
+	out->tag = field_or(b, y->tag, 0);
+	out->size = field_or(b, y->size, 0);
+	type = field_or(b, y->type, UINT64_MAX);
+	if (type > 0x3ff || !out->size || out->size > MAX_ENTRY_BYTES || !out->tag)
+		return false;
+	for (uint64_t t = out->tag & 0x7fffffff; t; t >>= 8)
+		if ((t & 0xff) < 0x20 || (t & 0xff) > 0x7e)
+			return false;
+	return !out->next || os_is_kernel_va(l->os, out->next);
+}
+
+/* Mark the block that was given out at @user_va; false if there is none. */
+static bool park(struct lookasides *l, uint64_t user_va, enum block_state state)
+{
+	struct catalog *c = &l->pool->blocks;
+	size_t i;
+
+	if (!catalog_find(c, user_va, &i) || pool_user_va(l->pool, i) != user_va ||
+	    catalog_state(c, i) != BLOCK_IN_USE)
+		return false;
+	catalog_set_state(c, i, state);
+	l->parked++;
+	return true;
+}
+
+static void list_walk(struct lookasides *l, uint64_t va, enum block_state state)
+{
+	unsigned ptr = l->os->layout.ptr_bytes;
+	struct list_head h;
+	uint64_t entry, n = 0;
+
+	if (!va || !seen_add(l, va) || !list_get(l, va, &h))
+		return;
+	if ((h.tag & 0x7fffffff) == POOL_TAG)
+		state = BLOCK_CACHED;
+	l->pool->lists.lookasides++;
+	for (entry = h.next; entry && l->parked < MAX_PARKED; n++) {
+		/* an entry twice, or what is no block, ends the list */
+		if (!park(l, entry, state) ||
+		    vm_word(&l->os->vm, entry, ptr, &entry, NULL))
+			break;
+	}
+	if (entry || n != h.depth)
+		l->pool->lists.lookasides_bad++;
+}
+
+/* @nr pairs of pointers {P, L} at @va. */
+static void walk_pairs(struct lookasides *l, uint64_t va, unsigned nr,
+		       enum block_state state)
+{
+	unsigned ptr = l->os->layout.ptr_bytes;
+
+	for (unsigned i = 0; i < 2 * nr; i++) {
+		uint64_t list;
+
+		if (!vm_word(&l->os->vm, va + (uint64_t)i * ptr, ptr, &list, NULL) &&
+		    os_is_kernel_va(l->os, list))
+			list_walk(l, list, state);
+	}
+}
+
+static void walk_processors(struct lookasides *l)
+{
+	const struct lookaside_layout *y = &l->pool->layout.lookaside;
+	unsigned ptr = l->os->layout.ptr_bytes;
+	uint64_t array, prcb;
+
+	if (!kdbg_value(&l->os->kdbg, KDBG_PROCESSOR_BLOCK, &array)) {
+		pool_note(l->pool, DL_ABSENT, "KiProcessorBlock was not found: blocks on the "
+			  "pool's lookaside lists are counted as in use");
+		return;
+	}
+	for (unsigned i = 0; i < MAX_PROCESSORS; i++) {
+		if (vm_word(&l->os->vm, array + (uint64_t)i * ptr, ptr, &prcb, NULL) ||
+		    !os_is_kernel_va(l->os, prcb))
+			break;
+		walk_pairs(l, prcb + y->kprcb_small, y->nr_small, BLOCK_CACHED);
+		walk_pairs(l, prcb + y->kprcb_system, y->nr_system, BLOCK_PARKED);
+	}
+}
+
+/* All lists on the circular list whose head is at @head_va. */
+static void walk_circle(struct lookasides *l, uint64_t head_va, uint64_t first)
+{
+	const struct lookaside_layout *y = &l->pool->layout.lookaside;
+	unsigned ptr = l->os->layout.ptr_bytes;
+	struct list_head h;
+	uint64_t at = first;
+
+	for (unsigned n = 0; at != head_va && n < MAX_LISTS; n++) {
+		if (!list_get(l, at - y->links.off, &h))
+			return;
+		list_walk(l, at - y->links.off, BLOCK_PARKED);
+		if (vm_word(&l->os->vm, at, ptr, &at, NULL))
+			return;
+	}
+}
+
+/* A head of such a list: both neighbours point back, the first is a lookaside. */
+static enum dl_status try_heads(void *ctx, uint64_t va, const uint8_t *page)
+{
+	struct lookasides *l = ctx;
+	const struct lookaside_layout *y = &l->pool->layout.lookaside;
+	unsigned ptr = l->os->layout.ptr_bytes;
+
+	for (unsigned off = 0; off + 2 * ptr <= PAGE_BYTES; off += ptr) {
+		uint64_t flink = le_word(page + off, ptr);
+		uint64_t blink = le_word(page + off + ptr, ptr), back;
+		struct list_head h;
+
+		if (flink == va + off || !os_is_kernel_va(l->os, flink) ||
+		    !os_is_kernel_va(l->os, blink) ||
+		    vm_word(&l->os->vm, flink + ptr, ptr, &back, NULL) || back != va + off ||
+		    vm_word(&l->os->vm, blink, ptr, &back, NULL) || back != va + off ||
+		    !list_get(l, flink - y->links.off, &h))
+			continue;
+		walk_circle(l, va + off, flink);
+	}
+	return DL_OK;
+}
+
+/* Blocks freed to the deferred list look in use until it is emptied. */
+static void walk_pending(struct lookasides *l, uint64_t descriptor_va)
+{
+	const struct pool_descriptor_layout *d = &l->pool->layout.descriptor;
+	unsigned ptr = l->os->layout.ptr_bytes;
+	uint64_t entry;
+
+	if (!field_has(d->pending_frees) ||
+	    vm_word(&l->os->vm, descriptor_va + d->pending_frees.off, ptr, &entry, NULL))
+		return;
+	while (entry && l->parked < MAX_PARKED && park(l, entry, BLOCK_CACHED)) {
+		l->pool->lists.pending_frees++;
+		if (vm_word(&l->os->vm, entry, ptr, &entry, NULL))
+			return;
+	}
+}
+
+/*
+ * KDBG's NonPagedPoolDescriptor is the descriptor itself, ExpPagedPoolDescriptor
+ * an array of pointers (seen in NT 5.2 memory).
+ */
+static void walk_descriptors(struct lookasides *l)
+{
+	enum { MAX_PAGED_POOLS = 16 };
+	unsigned ptr = l->os->layout.ptr_bytes;
+	uint64_t va, array;
+
+	if (kdbg_value(&l->os->kdbg, KDBG_NONPAGED_POOL_DESCRIPTOR, &va))
+		walk_pending(l, va);
+	if (!kdbg_value(&l->os->kdbg, KDBG_PAGED_POOL_DESCRIPTOR, &array))
+		return;
+	for (unsigned i = 0; i < MAX_PAGED_POOLS; i++) {
+		if (vm_word(&l->os->vm, array + (uint64_t)i * ptr, ptr, &va, NULL) ||
+		    !os_is_kernel_va(l->os, va))
+			return;
+		walk_pending(l, va);
+	}
+}
+
+enum dl_status lookaside_run(struct os *os, struct pool *pool, struct dl_err *err)
+{
+	struct lookasides l = { .os = os, .pool = pool };
+
+	l.seen = calloc(2 * MAX_LISTS, sizeof *l.seen);
+	if (!l.seen)
+		return err_set(err, DL_NOMEM, "out of memory for lookaside lists");
+	walk_processors(&l);
+	kdata_pages(os, try_heads, &l);
+	walk_descriptors(&l);
+	free(l.seen);
+	return DL_OK;
+}
