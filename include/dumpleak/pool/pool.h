@@ -124,6 +124,14 @@ enum dl_status pool_scan(struct os *os, const struct pool_options *opts,
 
 void pool_deinit(struct pool *pool);
 
+/**
+ * pool_objects - add to @os the devices and drivers that only their pool blocks
+ * show, as objects.h's objects_try() validates them
+ * Call after pool_scan(); pointers into os->devices and os->drivers from before
+ * are no longer valid.
+ */
+enum dl_status pool_objects(struct os *os, const struct pool *pool, struct dl_err *err);
+
 /** pool_note - add a remark; drops what exceeds OS_MAX_NOTES */
 void pool_note(struct pool *pool, enum dl_status kind, const char *fmt, ...)
 	DL_PRINTF(3, 4);
