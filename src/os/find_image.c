@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mapped kernel memory to the kernel's image and its module list, for dumps
- * without a KDBG block. The image is known by the name in its export directory
- * or, where that page is missing, by sections that only the kernel has.
- * Kernels of any build so far have one of these names.
+ * without a KDBG block. The kernel is the image that its own data names: there
+ * is a list head in it whose first entry is a module entry for that very
+ * image. Where that list is not in the dump, its name in the export directory
+ * must do. Holds for every build whose module entries begin alike, so far all.
  *
- * Sources: kernel-globals.md section 3.
+ * Sources: kernel-globals.md sections 3 and 4.
  */
 #include "dumpleak/os/internal.h"
 
 #include <string.h>
 
+enum {
+	MAX_IMAGES = 512,
+	/* pages looked through for the list, all images together */
+	MAX_PAGES = 64 << 20 >> PAGE_SHIFT,
+};
+
+struct found_image {
+	uint64_t base;
+	struct image image;
+};
+
 struct image_search {
-	struct vm *vm;          /* another than the one that enumerates */
-	uint16_t machine;
-	uint64_t named, likely; /* bases, 0: none */
+	struct vm *vm;
+	const struct space_kind *kind;
+	struct found_image found[MAX_IMAGES];
+	size_t nr, pages_left;
 };
 
 static bool is_kernel_name(const char *name)
@@ -29,87 +42,114 @@ static bool is_kernel_name(const char *name)
 	return false;
 }
 
-static bool has_kernel_section(struct vm *vm, uint64_t base, const struct image *img)
-{
-	static const char names[][8] = { "POOLCODE", "POOLMI\0", "PAGEKD\0", "ALMOSTRO" };
-	uint8_t raw[8];
-
-	for (uint64_t i = 0; i < img->nr_sections && i < 96; i++) {
-		if (vm_read(vm, base + img->sections_rva + i * 40, raw, sizeof raw, NULL))
-			return false;
-		for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
-			if (!memcmp(raw, names[k], sizeof raw))
-				return true;
-	}
-	return false;
-}
-
 static void look_at(struct image_search *s, uint64_t va)
 {
-	struct image img;
-	char name[32];
+	struct found_image *f = &s->found[s->nr];
 
-	if (!image_at(s->vm, va, &img) || img.machine != s->machine)
-		return;
-	if (image_name(s->vm, va, &img, name, sizeof name)) {
-		if (is_kernel_name(name))
-			s->named = va;
-	} else if (!s->likely && has_kernel_section(s->vm, va, &img)) {
-		s->likely = va;
-	}
+	f->base = va;
+	s->nr += image_at(s->vm, va, &f->image) && f->image.machine == s->kind->machine;
 }
 
 static enum dl_status look_in_run(void *ctx, const struct vm_run *run)
 {
 	struct image_search *s = ctx;
 
-	for (uint64_t i = 0; i < run->nr_pages && !s->named; i++) {
+	for (uint64_t i = 0; i < run->nr_pages && s->nr < MAX_IMAGES; i++) {
 		const uint8_t *page;
 
 		if (!phys_page(s->vm->phys, run->pfn + i, &page, NULL) &&
 		    page[0] == 'M' && page[1] == 'Z')
 			look_at(s, run->va + (i << PAGE_SHIFT));
 	}
-	return s->named ? DL_END : DL_OK;
+	return s->nr < MAX_IMAGES ? DL_OK : DL_END;
 }
 
-bool kernel_image_find(struct vm *vm, uint16_t machine, uint64_t *base)
+/*
+ * @va is a list head, and its first entry @entry a module entry for @f. Base
+ * and size must both fit: a KDBG block, which is on a list too, has the base
+ * at the same place.
+ */
+static bool is_module_list(struct vm *vm, uint8_t ptr_bytes, uint64_t va, uint64_t entry,
+			   const struct found_image *f)
 {
-	struct image_search s = { .vm = vm, .machine = machine };
-	struct vm_tally tally = { 0 };
+	uint64_t base, size_bytes;
 
-	if (vm_runs(vm, vm->mode->kernel_first_va, vm->mode->va_mask, look_in_run, &s,
-		    &tally, NULL) || (!s.named && !s.likely))
+	return entry >= vm->mode->kernel_first_va && entry != va &&
+	       !vm_word(vm, entry + 6u * ptr_bytes, ptr_bytes, &base, NULL) &&
+	       base == f->base &&
+	       !vm_word(vm, entry + 8u * ptr_bytes, 4, &size_bytes, NULL) &&
+	       (size_bytes ^ f->image.size_bytes) < PAGE_BYTES &&
+	       list_closes(vm, va, ptr_bytes);
+}
+
+static bool list_in_page(struct image_search *s, uint64_t va, const struct found_image *f,
+			 uint64_t *head_va)
+{
+	uint8_t page[PAGE_BYTES], ptr_bytes = s->kind->ptr_bytes;
+
+	if (vm_read(s->vm, va, page, sizeof page, NULL))
 		return false;
-	*base = s.named ? s.named : s.likely;
-	return true;
-}
-
-/* @va is a list head whose first entry is a module entry of the kernel. */
-static bool is_module_list(struct os *os, uint64_t va, uint64_t entry, uint8_t ptr_bytes)
-{
-	uint64_t base;
-
-	return entry >= os->vm.mode->kernel_first_va && entry != va &&
-	       !vm_word(&os->vm, entry + 6u * ptr_bytes, ptr_bytes, &base, NULL) &&
-	       base == os->kernel_base && list_closes(&os->vm, va, ptr_bytes);
-}
-
-bool module_list_find(struct os *os, uint8_t ptr_bytes, uint64_t *head_va)
-{
-	uint64_t end = os->kernel_base + os->kernel_bytes;
-
-	for (uint64_t va = os->kernel_base; va < end; va += PAGE_BYTES) {
-		uint8_t page[PAGE_BYTES];
-
-		if (vm_read(&os->vm, va, page, sizeof page, NULL))
-			continue;
-		for (size_t off = 0; off < sizeof page; off += ptr_bytes)
-			if (is_module_list(os, va + off, le_word(page + off, ptr_bytes),
-					   ptr_bytes)) {
-				*head_va = va + off;
-				return true;
-			}
+	for (size_t off = 0; off < sizeof page; off += ptr_bytes) {
+		*head_va = va + off;
+		if (is_module_list(s->vm, ptr_bytes, *head_va, le_word(page + off, ptr_bytes),
+				   f))
+			return true;
 	}
 	return false;
+}
+
+static bool list_in_image(struct image_search *s, const struct found_image *f,
+			  uint64_t *head_va)
+{
+	for (uint64_t rva = 0; rva < f->image.size_bytes && s->pages_left; rva += PAGE_BYTES) {
+		s->pages_left--;
+		if (list_in_page(s, f->base + rva, f, head_va))
+			return true;
+	}
+	return false;
+}
+
+static bool is_named_kernel(struct image_search *s, const struct found_image *f)
+{
+	char name[32];
+
+	return image_name(s->vm, f->base, &f->image, name, sizeof name) &&
+	       is_kernel_name(name);
+}
+
+/* First those that bear the name, which saves looking through the rest. */
+static bool choose(struct image_search *s, uint64_t *base, uint64_t *modules_va)
+{
+	size_t named = s->nr;
+
+	for (size_t i = s->nr; i-- > 0;)
+		if (is_named_kernel(s, &s->found[i]))
+			named = i;
+	*modules_va = 0;
+	if (named < s->nr) {
+		*base = s->found[named].base;
+		if (!list_in_image(s, &s->found[named], modules_va))
+			*modules_va = 0;
+		return true;
+	}
+	for (size_t i = 0; i < s->nr; i++) {
+		*base = s->found[i].base;
+		if (list_in_image(s, &s->found[i], modules_va))
+			return true;
+	}
+	return false;
+}
+
+bool kernel_image_find(struct vm *vm, const struct space_kind *kind, uint64_t *base,
+		       uint64_t *modules_va)
+{
+	struct image_search s;
+	struct vm_tally tally = { 0 };
+
+	s.vm = vm;
+	s.kind = kind;
+	s.nr = 0;
+	s.pages_left = MAX_PAGES;
+	return !vm_runs(vm, vm->mode->kernel_first_va, vm->mode->va_mask, look_in_run, &s,
+			&tally, NULL) && choose(&s, base, modules_va);
 }

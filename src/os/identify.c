@@ -228,6 +228,25 @@ static void read_system_range(struct os *os)
 			"taken as %#" PRIx64, start, m->kernel_first_va);
 }
 
+/*
+ * A scan takes the first page directory that fits, which may be that of a
+ * process long gone. The System process's own is always complete.
+ */
+static void use_system_process(struct os *os)
+{
+	const struct process_layout *l = &os->layout.process;
+	uint64_t entry, root;
+	struct vm vm;
+
+	if (!os->processes_va || !list_closes(&os->vm, os->processes_va, os->layout.ptr_bytes) ||
+	    !ptr_at(os, os->processes_va, &entry) ||
+	    vm_word(&os->vm, entry - l->links.off + l->dtb.off, l->dtb.width, &root, NULL))
+		return;
+	vm_init(&vm, &os->phys, os->vm.mode, root);
+	if (space_maps_itself(&vm) && list_closes(&vm, os->processes_va, os->layout.ptr_bytes))
+		os->vm = vm;
+}
+
 enum dl_status kernel_identify(struct os *os, struct dl_err *err)
 {
 	uint16_t machine = os->layout.machine;
@@ -243,6 +262,8 @@ enum dl_status kernel_identify(struct os *os, struct dl_err *err)
 	st = layout_pick(machine, os->build, &os->layout, err);
 	if (st)
 		return st;
+	if (os->dtb_scanned)
+		use_system_process(os);
 	note_contradictions(os, &c, os->build);
 	name_it(os, &c);
 	read_system_range(os);

@@ -24,7 +24,10 @@ struct finder {
 	uint16_t machine;               /* 0: any */
 	const struct space_kind *kind;  /* NULL: none found yet */
 	struct kernel_scan *scan;
+	size_t pages_left;              /* see matches() */
 };
+
+enum { MATCH_PAGES = 1 << 22 };
 
 bool list_closes(struct vm *vm, uint64_t va, uint8_t ptr_bytes)
 {
@@ -82,7 +85,8 @@ static void use_space(struct finder *f, const struct space_kind *kind, uint64_t 
 {
 	f->kind = kind;
 	f->os->shared_data_va = kind->shared_data_va;
-	f->os->dtb_how = how;
+	f->os->dtb_scanned = !how;
+	f->os->dtb_how = how ? how : "scan";
 	vm_init(&f->os->vm, &f->os->phys, kind->mode, root_pa);
 }
 
@@ -133,8 +137,12 @@ static void from_header(struct finder *f)
 			f->header->dtb_pa.value);
 }
 
-/* KernBase of @k is an image in this space, and that image holds @k's page. */
-static bool matches(struct vm *vm, const struct space_kind *kind, struct kdbg *k)
+/*
+ * KernBase of @k is an image in this space, and that image holds @k's page.
+ * @pages_left bounds what all pairs together may cost.
+ */
+static bool matches(struct vm *vm, const struct space_kind *kind, struct kdbg *k,
+		    size_t *pages_left)
 {
 	uint64_t base, offset = k->pa & (PAGE_BYTES - 1);
 	struct image img;
@@ -143,9 +151,10 @@ static bool matches(struct vm *vm, const struct space_kind *kind, struct kdbg *k
 	if (!kdbg_value(k, KDBG_KERN_BASE, &base) || base < kind->mode->kernel_first_va ||
 	    !image_at(vm, base, &img) || img.machine != kind->machine)
 		return false;
-	for (uint64_t va = base; va < base + img.size_bytes; va += PAGE_BYTES) {
+	for (uint64_t va = base; va < base + img.size_bytes && *pages_left; va += PAGE_BYTES) {
 		struct translation t;
 
+		--*pages_left;
 		if (vm_translate(vm, va, &t, NULL) || t.pa != k->pa - offset)
 			continue;
 		k->va = va + offset;
@@ -162,12 +171,12 @@ static bool try_pair(struct finder *f, size_t space, size_t kdbg)
 	struct vm vm;
 
 	vm_init(&vm, &f->os->phys, s->kind->mode, s->root_pa);
-	if (!matches(&vm, s->kind, &k))
+	if (!matches(&vm, s->kind, &k, &f->pages_left))
 		return false;
 	f->os->kdbg = k;
 	f->os->kdbg_how = "scan";
 	if (!f->kind || f->os->vm.root_pa != vm.root_pa)
-		use_space(f, s->kind, s->root_pa, "scan");
+		use_space(f, s->kind, s->root_pa, NULL);
 	return true;
 }
 
@@ -249,28 +258,24 @@ static bool without_kdbg(struct finder *f)
 	os->kdbg_how = "not found";
 	os->modules_va = header_va(f, f->header->modules_va);
 	os->processes_va = header_va(f, f->header->processes_va);
-	if (!base_of_first_module(f)) {
-		os->modules_va = 0;
-		if (!kernel_image_find(&os->vm, f->kind->machine, &os->kernel_base))
-			return false;
-	}
-	take_base(f);
-	if (!os->modules_va)
-		module_list_find(os, f->kind->ptr_bytes, &os->modules_va);
-	os_note(os, DL_ABSENT, "no KDBG block in this image: processes, object directories "
-		"and the kernel's pool variables were not read");
+	if (!base_of_first_module(f) &&
+	    !kernel_image_find(&os->vm, f->kind, &os->kernel_base, &os->modules_va))
+		return false;
+	os_note(os, DL_ABSENT, "no KDBG block in this image: %s%sobject directories, unloaded "
+		"drivers and the kernel's pool variables were not read",
+		os->modules_va ? "" : "modules, ", os->processes_va ? "" : "processes, ");
 	return true;
 }
 
 /* Spaces that came up in the scan, for an image without any KDBG. */
 static bool any_space_with_kernel(struct finder *f)
 {
-	enum { ENOUGH = 64 };
+	enum { ENOUGH = 8 };
 
 	if (f->kind && without_kdbg(f))
 		return true;
 	for (size_t i = 0; i < f->scan->nr_spaces && i < ENOUGH; i++) {
-		use_space(f, f->scan->space[i].kind, f->scan->space[i].root_pa, "scan");
+		use_space(f, f->scan->space[i].kind, f->scan->space[i].root_pa, NULL);
 		if (without_kdbg(f))
 			return true;
 	}
@@ -282,12 +287,11 @@ static enum dl_status not_found(const struct finder *f, struct dl_err *err)
 	const struct kernel_scan *s = f->scan;
 
 	return err_set(err, DL_NOTFOUND,
-		       "no Windows kernel found: %" PRIu64 " page%s looked at%s, %zu page "
-		       "director%s that map%s themselves, %zu KDBG block%s%s",
+		       "no Windows kernel found: %" PRIu64 " page%s looked at%s, %zu "
+		       "self-mapping page director%s, %zu KDBG block%s%s",
 		       s->nr_pages, s->nr_pages == 1 ? "" : "s",
 		       s->nr_pages >= s->limit_pages ? " (the first 256 MB)" : "",
-		       s->nr_spaces, s->nr_spaces == 1 ? "y" : "ies",
-		       s->nr_spaces == 1 ? "s" : "", s->nr_kdbgs,
+		       s->nr_spaces, s->nr_spaces == 1 ? "y" : "ies", s->nr_kdbgs,
 		       s->nr_kdbgs == 1 ? "" : "s",
 		       s->nr_spaces && s->nr_kdbgs ? "; no two belong together" : "");
 }
@@ -333,7 +337,10 @@ static enum dl_status find(struct finder *f, const struct progress *progress,
 enum dl_status kernel_find(struct os *os, const struct progress *progress,
 			   struct dl_err *err)
 {
-	struct finder f = { .os = os, .header = container_header(os->container) };
+	struct finder f = {
+		.os = os, .header = container_header(os->container),
+		.pages_left = MATCH_PAGES,
+	};
 	enum dl_status st;
 
 	if (f.header->machine.known)

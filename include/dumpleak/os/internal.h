@@ -20,7 +20,7 @@ struct space {
 	uint64_t root_pa;
 };
 
-enum { SCAN_MAX_SPACES = 1024, SCAN_MAX_KDBGS = 16 };
+enum { SCAN_MAX_SPACES = 1024, SCAN_MAX_KDBGS = 64 };
 
 /* What a scan of physical memory came across. */
 struct kernel_scan {
@@ -81,14 +81,12 @@ bool image_name(struct vm *vm, uint64_t va, const struct image *image,
 /** image_read - PE sections, time stamp and version of one loaded image */
 void image_read(struct os *os, struct module *m);
 
-/** kernel_image_find - search mapped kernel memory for the kernel's own image */
-bool kernel_image_find(struct vm *vm, uint16_t machine, uint64_t *base);
-
 /**
- * module_list_find - the head of PsLoadedModuleList, searched for in the
- * kernel's data by what it must point to: an entry for the kernel itself
+ * kernel_image_find - search mapped kernel memory for the kernel's own image
+ * @modules_va: out, its PsLoadedModuleList, 0 if that was not found
  */
-bool module_list_find(struct os *os, uint8_t ptr_bytes, uint64_t *head_va);
+bool kernel_image_find(struct vm *vm, const struct space_kind *kind, uint64_t *base,
+		       uint64_t *modules_va);
 
 /** processes_read - processes, threads and their kernel stacks */
 enum dl_status processes_read(struct os *os, struct dl_err *err);

@@ -103,6 +103,7 @@ struct os {
 	uint64_t shared_data_va;        /* KUSER_SHARED_DATA                  */
 	uint64_t modules_va, processes_va;      /* list heads, 0 unknown      */
 	const char *dtb_how, *kdbg_how; /* "header", "scan", ...           */
+	bool dtb_scanned;               /* found without the header's help */
 	uint64_t system_time, up_time;  /* 0 unknown                       */
 
 	struct module *modules;         /* in list order      */
