@@ -22,6 +22,7 @@ struct filler {
 	const struct survey *survey;
 	const struct part *parts;
 	size_t nr_parts;
+	bool paged_range_holds;
 };
 
 enum { PARTS_PER_SLICE = 1024 };
@@ -80,12 +81,71 @@ static void fill_broken(struct filler *f, const struct part *p)
 		   p->broken->headers + d->nr_front, d->nr_back, pool);
 }
 
+static bool stated_paged(const struct pool *pool, uint64_t va)
+{
+	const struct pool_totals *t = &pool->totals[POOL_PAGED];
+
+	return t->first_va.known && t->end_va.known && va >= t->first_va.value &&
+	       va < t->end_va.value;
+}
+
+/*
+ * The kernel's range of paged pool is believed if the pages of small blocks,
+ * which say themselves what they are, agree with it.
+ */
+static bool paged_range_holds(const struct pool *pool)
+{
+	size_t right = 0, wrong = 0;
+
+	for (size_t i = 0; i < pool->nr_pages; i++) {
+		bool paged = pool->pages[i].pool != POOL_NONPAGED;
+
+		if (paged == stated_paged(pool, pool->pages[i].va))
+			right++;
+		else
+			wrong++;
+	}
+	return pool->totals[POOL_PAGED].first_va.known && wrong * 20 < right;
+}
+
+static size_t page_above(const struct pool *pool, uint64_t va)
+{
+	size_t lo = 0, hi = pool->nr_pages;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (pool->pages[mid].va < va)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/*
+ * NT 5's big-page rows do not say which pool they are of: the stated range of
+ * paged pool tells, or else the nearest page of small blocks.
+ */
+static enum pool_kind kind_by_va(const struct pool *pool, bool range_holds, uint64_t va)
+{
+	size_t i = page_above(pool, va);
+
+	if (range_holds)
+		return stated_paged(pool, va) ? POOL_PAGED : POOL_NONPAGED;
+	if (!pool->nr_pages)
+		return POOL_NONPAGED;
+	if (i == pool->nr_pages || (i && va - pool->pages[i - 1].va < pool->pages[i].va - va))
+		i--;
+	return (enum pool_kind)pool->pages[i].pool;
+}
+
 static void fill_big(struct filler *f, const struct part *p)
 {
 	struct block b = {
 		.va = p->va, .size_bytes = p->big->size_bytes, .tag = p->big->tag,
 		.state = BLOCK_IN_USE, .how = BLOCK_BIG,
-		.pool = pool_kind_by_va(f->pool, p->va),
+		.pool = kind_by_va(f->pool, f->paged_range_holds, p->va),
 	};
 
 	catalog_put(&f->pool->blocks, p->first, &b);
@@ -182,6 +242,7 @@ enum dl_status assemble(struct pool *pool, const struct survey *survey,
 				 part_blocks(&parts[f.nr_parts - 1]) : 0;
 	if (!catalog_reserve(&pool->blocks, nr_blocks) &&
 	    !pages_make(pool, survey, parts, f.nr_parts)) {
+		f.paged_range_holds = paged_range_holds(pool);
 		st = jobs_run((f.nr_parts + PARTS_PER_SLICE - 1) / PARTS_PER_SLICE,
 			      opts->jobs ? opts->jobs : jobs_available(), fill_slice,
 			      &f, err);
@@ -191,29 +252,4 @@ enum dl_status assemble(struct pool *pool, const struct survey *survey,
 	}
 	free(parts);
 	return st ? err_set(err, st, "out of memory for the block catalog") : DL_OK;
-}
-
-/*
- * NT 5's big-page rows do not say which pool they are of. Stated ranges could
- * lie; the pages of small blocks next to an allocation do not.
- */
-enum pool_kind pool_kind_by_va(const struct pool *pool, uint64_t va)
-{
-	size_t lo = 0, hi = pool->nr_pages;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (pool->pages[mid].va < va)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!pool->nr_pages)
-		return POOL_NONPAGED;
-	if (lo == pool->nr_pages)
-		return (enum pool_kind)pool->pages[lo - 1].pool;
-	if (lo && va - pool->pages[lo - 1].va < pool->pages[lo].va - va)
-		lo--;
-	return (enum pool_kind)pool->pages[lo].pool;
 }

@@ -135,15 +135,17 @@ static void drop_overlaps(struct pool *pool, struct big_table *t)
 	t->nr = n;
 }
 
-/* A row in use is taken only if its first page is where it says. */
+/*
+ * A row in use is taken unless the page tables deny its first page: that they
+ * are missing themselves, or name the page file, is no denial.
+ */
 static bool row_mapped(struct os *os, const struct big_row *r)
 {
 	struct translation t;
 
 	if (r->size_bytes - 1 > os->vm.mode->va_mask - r->va)
 		return false;
-	return !vm_translate(&os->vm, r->va, &t, NULL) ||
-	       t.kind == PTE_PAGEFILE || t.kind == PTE_DEMAND_ZERO;
+	return !vm_translate(&os->vm, r->va, &t, NULL) || t.kind != PTE_NONE;
 }
 
 static enum dl_status read_rows(struct os *os, struct pool *pool, struct big_table *t,

@@ -51,6 +51,26 @@ static void fault_record(struct finder *f, const struct broken_page *b,
 		pool->faults[pool->nr_faults++] = x;
 }
 
+/* Stale pages that were partly reused look broken as well. */
+static bool is_stale(struct finder *f, const struct broken_page *b, const uint64_t *headers,
+		     const uint8_t *page)
+{
+	const struct pool_header_layout *h = &f->pool->layout.header;
+	const struct page_damage *d = &b->damage;
+	uint64_t va = f->survey->pages[b->candidate].va;
+	struct free_link links[PAGE_MAX_BLOCKS];
+	unsigned off = 0, i;
+	size_t n = 0;
+
+	for (i = 0; i < d->nr_front + d->nr_back; i++) {
+		if (i == d->nr_front)
+			off = d->back_off;
+		n += free_link_get(h, f->os->layout.ptr_bytes, va, page, off, &links[n]);
+		off += header_get(headers[i], h->block_size) * h->unit_bytes;
+	}
+	return freelist_stale(f->os, f->pool, f->w, links, n);
+}
+
 static enum dl_status examine(struct finder *f, uint32_t candidate, uint8_t kind)
 {
 	const struct candidate_page *c = &f->survey->pages[candidate];
@@ -63,6 +83,10 @@ static enum dl_status examine(struct finder *f, uint32_t candidate, uint8_t kind
 	if (phys_page(&f->os->phys, c->pfn, &page, NULL) ||
 	    !page_examine(&f->pool->layout.header, page, headers, &b.damage))
 		return DL_OK;
+	if (is_stale(f, &b, headers, page)) {
+		f->pool->stale_pages++;
+		return DL_OK;
+	}
 	p = vec_grow(f->out->pages, &f->out->cap, f->out->nr + 1, sizeof *p);
 	nr = b.damage.nr_front + b.damage.nr_back;
 	b.headers = malloc(nr * sizeof *b.headers + 1);

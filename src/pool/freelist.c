@@ -84,6 +84,19 @@ static void check_link(struct checker *c, const struct free_link *l,
 	}
 }
 
+bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
+		    const struct free_link *links, size_t nr)
+{
+	struct checker c = { os, pool, w, ~(uint64_t)pool->layout.header.link_tag_bits };
+	struct pool_lists before = pool->lists;
+	struct page_verdict v = { 0 };
+
+	for (size_t i = 0; i < nr; i++)
+		check_link(&c, &links[i], &v);
+	pool->lists = before;   /* such a page is no statement about the lists */
+	return v.bad && !v.closes;
+}
+
 static struct chain_hit *hit_at(const struct survey *survey, struct walk *w, uint64_t page_va)
 {
 	size_t lo = 0, hi = w->nr_hits;

@@ -92,13 +92,17 @@ static void list_walk(struct lookasides *l, uint64_t va, enum block_state state)
 		state = BLOCK_CACHED;
 	l->pool->lists.lookasides++;
 	for (entry = h.next; entry && l->parked < MAX_PARKED; n++) {
+		uint64_t next;
+
 		/* an entry twice, or what is no block, ends the list */
-		if (!park(l, entry, state) ||
-		    vm_word(&l->os->vm, entry, ptr, &entry, NULL))
+		if (!park(l, entry, state) || vm_word(&l->os->vm, entry, ptr, &next, NULL))
 			break;
+		entry = next;
 	}
-	if (entry || n != h.depth)
-		l->pool->lists.lookasides_bad++;
+	if (!entry && n == h.depth)
+		return;
+	l->pool->lists.lookasides_bad++;
+	l->pool->lists.unreached += h.depth > n ? h.depth - n : 0;
 }
 
 /* @nr pairs of pointers {P, L} at @va. */
@@ -193,9 +197,33 @@ static void walk_pending(struct lookasides *l, uint64_t descriptor_va)
 	}
 }
 
+/* A POOL_DESCRIPTOR: the first list heads, as far as readable, all close. */
+static bool is_descriptor(struct lookasides *l, uint64_t va)
+{
+	enum { ENOUGH_HEADS = 8 };
+	const struct pool_descriptor_layout *d = &l->pool->layout.descriptor;
+	const uint64_t mask = ~(uint64_t)l->pool->layout.header.link_tag_bits;
+	unsigned ptr = l->os->layout.ptr_bytes, closed = 0;
+
+	for (unsigned i = 0; i < d->nr_list_heads && closed < ENOUGH_HEADS; i++) {
+		uint64_t head = va + d->list_heads + 2ull * ptr * i, flink, back;
+
+		if (vm_word(&l->os->vm, head, ptr, &flink, NULL) ||
+		    !os_is_kernel_va(l->os, flink))
+			return false;
+		if (vm_word(&l->os->vm, (flink & mask) + ptr, ptr, &back, NULL))
+			continue;
+		if ((back & mask) != head)
+			return false;
+		closed++;
+	}
+	return closed > 0;
+}
+
 /*
- * KDBG's NonPagedPoolDescriptor is the descriptor itself, ExpPagedPoolDescriptor
- * an array of pointers (seen in NT 5.2 memory).
+ * KDBG's NonPagedPoolDescriptor leads to the descriptor itself in the memory of
+ * an NT 5.2-compatible kernel, through a pointer in other descriptions of it:
+ * what is there decides. ExpPagedPoolDescriptor is an array of pointers.
  */
 static void walk_descriptors(struct lookasides *l)
 {
@@ -203,13 +231,15 @@ static void walk_descriptors(struct lookasides *l)
 	unsigned ptr = l->os->layout.ptr_bytes;
 	uint64_t va, array;
 
-	if (kdbg_value(&l->os->kdbg, KDBG_NONPAGED_POOL_DESCRIPTOR, &va))
+	if (kdbg_value(&l->os->kdbg, KDBG_NONPAGED_POOL_DESCRIPTOR, &va) &&
+	    (is_descriptor(l, va) ||
+	     (!vm_word(&l->os->vm, va, ptr, &va, NULL) && is_descriptor(l, va))))
 		walk_pending(l, va);
 	if (!kdbg_value(&l->os->kdbg, KDBG_PAGED_POOL_DESCRIPTOR, &array))
 		return;
 	for (unsigned i = 0; i < MAX_PAGED_POOLS; i++) {
 		if (vm_word(&l->os->vm, array + (uint64_t)i * ptr, ptr, &va, NULL) ||
-		    !os_is_kernel_va(l->os, va))
+		    !os_is_kernel_va(l->os, va) || !is_descriptor(l, va))
 			return;
 		walk_pending(l, va);
 	}

@@ -53,8 +53,10 @@ static enum dl_status catalog_build(struct steps *s, struct dl_err *err)
 static enum dl_status run_steps(struct steps *s, struct dl_err *err)
 {
 	struct pool *pool = s->pool;
-	enum dl_status st = survey_run(s->os, &s->survey, err);
+	enum dl_status st;
 
+	totals_stated(s->os, pool);
+	st = survey_run(s->os, &s->survey, err);
 	pool->tally = s->survey.tally;
 	if (!st)
 		st = tracker_read(s->os, pool, err);

@@ -79,7 +79,7 @@ static void variable(struct os *os, enum kdbg_field field, struct known_u64 *out
 	out->known = kdbg_variable(&os->vm, &os->kdbg, field, &out->value) && out->value;
 }
 
-static void add_stated(struct os *os, struct pool *pool)
+void totals_stated(struct os *os, struct pool *pool)
 {
 	struct pool_totals *np = &pool->totals[POOL_NONPAGED];
 	struct pool_totals *pg = &pool->totals[POOL_PAGED];
@@ -166,7 +166,6 @@ void totals_run(struct os *os, struct pool *pool, const struct survey *survey,
 	if (pool->tables.big_used)
 		add_big(pool);
 	add_runs(pool, w);
-	add_stated(os, pool);
 	add_paged_out(os, pool);
 	add_absent(os, pool, survey, w);
 	for (int k = 0; k < NR_POOL_KINDS; k++) {

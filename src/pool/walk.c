@@ -74,7 +74,26 @@ static void page_kind(const struct pool_header_layout *h, const uint64_t *header
 	hit->in_use = votes[best] > 0;
 }
 
-/* Links of the page's free blocks, for freelist.c; blocks of one unit have none. */
+bool free_link_get(const struct pool_header_layout *h, uint8_t ptr_bytes, uint64_t page_va,
+		   const uint8_t *page, unsigned off, struct free_link *out)
+{
+	uint64_t raw = le64(page + off);
+	unsigned size = header_get(raw, h->block_size) * h->unit_bytes;
+	const uint8_t *body = page + off + h->header_bytes;
+
+	out->odd = header_is_odd(h, raw);
+	if (!out->odd && header_state(h, raw) != BLOCK_FREE)
+		return false;
+	/* a block of one unit has no room for links */
+	if (size < h->header_bytes + 2u * ptr_bytes || off + size > PAGE_BYTES)
+		return false;
+	out->header_va = page_va + off;
+	out->flink = le_word(body, ptr_bytes);
+	out->blink = le_word(body + ptr_bytes, ptr_bytes);
+	return true;
+}
+
+/* Links of the page's free blocks, for freelist.c. */
 static bool take_links(struct walk_slice *s, const struct pool *pool, uint8_t ptr_bytes,
 		       uint64_t va, const uint8_t *page, const uint64_t *headers, unsigned n)
 {
@@ -82,19 +101,12 @@ static bool take_links(struct walk_slice *s, const struct pool *pool, uint8_t pt
 	unsigned off = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		unsigned size = header_get(headers[i], h->block_size) * h->unit_bytes;
-		const uint8_t *body = page + off + h->header_bytes;
-		bool odd = header_is_odd(h, headers[i]);
+		struct free_link l;
 
-		if ((odd || header_state(h, headers[i]) == BLOCK_FREE) &&
-		    size >= h->header_bytes + 2u * ptr_bytes) {
-			struct free_link l = { va + off, le_word(body, ptr_bytes),
-					       le_word(body + ptr_bytes, ptr_bytes), odd };
-
-			if (!APPEND(s, links, &l, 1))
-				return false;
-		}
-		off += size;
+		if (free_link_get(h, ptr_bytes, va, page, off, &l) &&
+		    !APPEND(s, links, &l, 1))
+			return false;
+		off += header_get(headers[i], h->block_size) * h->unit_bytes;
 	}
 	return true;
 }

@@ -5,6 +5,7 @@
 /*
  * For the files of src/pool/ only: the steps of pool_scan(), in their order.
  *
+ *   totals     limits and ranges that the kernel states
  *   survey     page tables to candidate pages
  *   tables     the kernel's tracker and big-page tables
  *   walk       candidate pages to chains of headers, in the file's order
@@ -154,6 +155,10 @@ enum dl_status walk_run(struct os *os, const struct pool *pool, const struct sur
 			struct dl_err *err);
 void walk_deinit(struct walk *w);
 
+/** free_link_get - the links of the block at @off of a page, if it has any */
+bool free_link_get(const struct pool_header_layout *h, uint8_t ptr_bytes, uint64_t page_va,
+		   const uint8_t *page, unsigned off, struct free_link *out);
+
 /** walk_in_free_run - whether a run of free pages holds @va */
 bool walk_in_free_run(const struct walk *w, uint64_t va);
 
@@ -201,12 +206,16 @@ enum dl_status freelist_check(struct os *os, struct pool *pool,
 			      const struct survey *survey, struct walk *w,
 			      bool *changed, struct dl_err *err);
 
+/** freelist_stale - free blocks of one page that are on no list, both ways */
+bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
+		    const struct free_link *links, size_t nr);
+
 enum dl_status lookaside_run(struct os *os, struct pool *pool, struct dl_err *err);
+
+/** totals_stated - limits and ranges as the kernel states them; comes first */
+void totals_stated(struct os *os, struct pool *pool);
 
 void totals_run(struct os *os, struct pool *pool, const struct survey *survey,
 		const struct walk *w);
-
-/** pool_kind_by_va - the kind of pool around @va, by the pages next to it */
-enum pool_kind pool_kind_by_va(const struct pool *pool, uint64_t va);
 
 #endif
