@@ -19,7 +19,9 @@ struct module_list {
 	struct va_map seen;
 	uint64_t entry[MAX_MODULES];
 	size_t nr;
-	bool closed;            /* came back to the head */
+	bool closed;            /* came back to the head           */
+	uint64_t gap_va[2];     /* missing entries, forth and back */
+	size_t nr_gaps;
 };
 
 /*
@@ -36,8 +38,7 @@ static enum dl_status follow(struct module_list *l, uint64_t link_off)
 		bool is_new;
 
 		if (!ptr_at(os, va + link_off, &next)) {
-			os_note(os, DL_ABSENT, "the module list breaks off: the entry at VA %#"
-				PRIx64 " is not in this image", va);
+			l->gap_va[l->nr_gaps++] = va;
 			return DL_OK;
 		}
 		l->closed = next == os->modules_va;
@@ -113,6 +114,22 @@ static enum dl_status sort_modules(struct os *os)
 	return DL_OK;
 }
 
+static bool is_gap(const struct module_list *l, uint64_t va)
+{
+	return (l->nr_gaps > 0 && va == l->gap_va[0]) || (l->nr_gaps > 1 && va == l->gap_va[1]);
+}
+
+static void note_gap(const struct module_list *l)
+{
+	if (l->nr_gaps == 2 && l->gap_va[0] != l->gap_va[1])
+		os_note(l->os, DL_ABSENT, "part of the module list is not in this image: from "
+			"the entry at VA %#" PRIx64 " to the one at VA %#" PRIx64,
+			l->gap_va[0], l->gap_va[1]);
+	else if (l->nr_gaps)
+		os_note(l->os, DL_ABSENT, "part of the module list is not in this image: the "
+			"entry at VA %#" PRIx64, l->gap_va[0]);
+}
+
 static enum dl_status read_entries(struct module_list *l)
 {
 	struct os *os = l->os;
@@ -125,7 +142,7 @@ static enum dl_status read_entries(struct module_list *l)
 		struct module *m = &os->modules[os->nr_modules];
 
 		if (!module_at(os, l->entry[i], m)) {
-			if (!bad++)
+			if (!is_gap(l, l->entry[i]) && !bad++)
 				os_note(os, DL_CORRUPT, "no module at VA %#" PRIx64
 					", where the module list leads", l->entry[i]);
 			continue;
@@ -152,6 +169,7 @@ static enum dl_status read_loaded(struct os *os)
 	st = follow(l, 0);
 	if (!st && !l->closed && l->nr < MAX_MODULES)
 		st = follow_back(l);
+	note_gap(l);
 	if (!st)
 		st = read_entries(l);
 	va_map_deinit(&l->seen);

@@ -238,11 +238,13 @@ static enum dl_status follow_links(struct os *os)
 static enum dl_status listed(struct os *os, enum object_kind kind, uint64_t body_va,
 			     const char *path, struct dl_err *err)
 {
-	enum dl_status st = kind == OBJECT_DRIVER
-				    ? add_driver(os, body_va, FOUND_DIRECTORY, path)
-				    : add_device(os, body_va, FOUND_DIRECTORY, path);
+	enum dl_status st = DL_NOTFOUND;
 
-	if (st == DL_NOTFOUND)
+	if (kind != OBJECT_DRIVER)
+		st = add_device(os, body_va, FOUND_DIRECTORY, path);
+	if (kind != OBJECT_DEVICE && st == DL_NOTFOUND)
+		st = add_driver(os, body_va, FOUND_DIRECTORY, path);
+	if (st == DL_NOTFOUND && kind != OBJECT_UNKNOWN)
 		os_note(os, DL_CORRUPT, "%s at VA %#" PRIx64 " is listed as a %s, but is none",
 			path, body_va, kind == OBJECT_DRIVER ? "driver" : "device");
 	else if (st)

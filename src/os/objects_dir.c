@@ -26,21 +26,35 @@ static struct bytes header_of(struct os *os, uint64_t body_va, uint8_t *buf)
 	return struct_at(os, body_va - n, buf, n);
 }
 
-/* A type's name as it stands in memory: ASCII in UTF-16, nothing to escape. */
-static bool type_is(struct os *os, uint64_t type_va, const char *name)
+/* The name of the type at @type_va, as it stands in memory; 0 bytes if missing. */
+static size_t type_name(struct os *os, uint64_t type_va, uint8_t *text, size_t max)
 {
-	uint8_t ustr[16], text[32];
 	uint64_t va = type_va + os->layout.object.type_name.off, n, at;
+	uint8_t ustr[16];
 	struct bytes b = struct_at(os, va, ustr, 2u * os->layout.ptr_bytes);
 
-	if (!field_get(b, os->layout.ustr_bytes, &n) || n != 2 * strlen(name) ||
-	    n > sizeof text || !field_get(b, os->layout.ustr_buffer, &at) ||
+	if (!field_get(b, os->layout.ustr_bytes, &n) || n > max ||
+	    !field_get(b, os->layout.ustr_buffer, &at) ||
 	    vm_read(&os->vm, at, text, (size_t)n, NULL))
+		return 0;
+	return (size_t)n;
+}
+
+static bool same_name(const uint8_t *utf16, size_t n, const char *name)
+{
+	if (n != 2 * strlen(name))
 		return false;
 	for (size_t i = 0; i < n / 2; i++)
-		if (le16(text + 2 * i) != (uint8_t)name[i])
+		if (le16(utf16 + 2 * i) != (uint8_t)name[i])
 			return false;
 	return true;
+}
+
+static uint64_t type_of(struct os *os, uint64_t body_va)
+{
+	uint8_t buf[MAX_HEADER];
+
+	return field_or(header_of(os, body_va, buf), os->layout.object.type, 0);
 }
 
 enum object_kind object_kind_of(struct os *os, uint64_t body_va)
@@ -49,16 +63,14 @@ enum object_kind object_kind_of(struct os *os, uint64_t body_va)
 		{ "Device", OBJECT_DEVICE }, { "Driver", OBJECT_DRIVER },
 		{ "Directory", OBJECT_DIRECTORY },
 	};
-	uint8_t buf[MAX_HEADER];
-	uint64_t type_va;
+	uint64_t type_va = type_of(os, body_va);
+	uint8_t text[64];
+	size_t n = os_is_kernel_va(os, type_va) ? type_name(os, type_va, text, sizeof text) : 0;
 
-	if (!field_get(header_of(os, body_va, buf), os->layout.object.type, &type_va) ||
-	    !os_is_kernel_va(os, type_va))
-		return OBJECT_OTHER;
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if (type_is(os, type_va, kinds[i].name))
+		if (same_name(text, n, kinds[i].name))
 			return kinds[i].kind;
-	return OBJECT_OTHER;
+	return n ? OBJECT_OTHER : OBJECT_UNKNOWN;
 }
 
 const char *object_name(struct os *os, uint64_t body_va, uint64_t *directory_va)
@@ -118,6 +130,7 @@ struct walk {
 	struct va_map seen;             /* directories and entries */
 	size_t nr_entries, nr_absent;
 	uint64_t absent_va;             /* the first               */
+	uint64_t directory_type;        /* the type of the root    */
 };
 
 static enum dl_status walk_directory(struct walk *w, uint64_t body_va,
@@ -138,6 +151,9 @@ static enum dl_status visit(struct walk *w, uint64_t body_va, const char *direct
 
 	if (kind == OBJECT_OTHER)
 		return DL_OK;
+	if (kind == OBJECT_UNKNOWN && w->directory_type &&
+	    type_of(w->os, body_va) == w->directory_type)
+		kind = OBJECT_DIRECTORY;
 	name = object_name(w->os, body_va, &directory_va);
 	path = name && name[0] ? join(w->os, directory, name) : "";
 	if (!path)
@@ -224,6 +240,7 @@ enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err
 		os_note(os, DL_ABSENT, "the root of the object directories is not in this image");
 		return DL_OK;
 	}
+	w.directory_type = type_of(os, root);
 	st = walk_directory(&w, root, "\\", 0);
 	note_what_is_missing(&w);
 	va_map_deinit(&w.seen);

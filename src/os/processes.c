@@ -29,6 +29,7 @@ struct gathering {
 	size_t nr_threads, cap_threads;
 	struct va_map seen;             /* list entries of both kinds */
 	size_t nr_odd;                  /* did not look as they should */
+	size_t nr_absent;               /* are not in this image       */
 };
 
 typedef enum dl_status (*list_fn)(struct gathering *g, uint64_t entry_va);
@@ -87,13 +88,25 @@ static bool thread_at(struct os *os, uint64_t va, struct thread *t)
 	       t->stack_end - t->stack_first <= MAX_STACK_BYTES;
 }
 
+/* Why an object does not look like one: it is not there, or it is not one. */
+static void count_failure(struct gathering *g, uint64_t va, size_t size_bytes)
+{
+	uint64_t first, last;
+
+	if (ptr_at(g->os, va, &first) && ptr_at(g->os, va + size_bytes, &last))
+		g->nr_odd++;
+	else
+		g->nr_absent++;
+}
+
 static enum dl_status add_thread(struct gathering *g, uint64_t entry_va)
 {
+	const struct process_layout *l = &g->os->layout.process;
 	struct thread t, *bigger;
 
-	if (!thread_at(g->os, entry_va - g->os->layout.process.thread_links.off, &t) ||
+	if (!thread_at(g->os, entry_va - l->thread_links.off, &t) ||
 	    t.process_va != g->process[g->nr_processes - 1].va) {
-		g->nr_odd++;
+		count_failure(g, t.va, l->thread_links.off);
 		return DL_OK;
 	}
 	if (g->nr_threads == MAX_THREADS)
@@ -138,8 +151,8 @@ static enum dl_status add_process(struct gathering *g, uint64_t entry_va)
 	struct process p, *bigger;
 
 	if (!process_at(g->os, entry_va - l->links.off, &p)) {
-		g->nr_odd++;
-		return g->nr_processes ? DL_OK : DL_END;
+		count_failure(g, p.va, l->image_name.off + IMAGE_BYTES - 4u);
+		return g->nr_processes || !g->nr_odd ? DL_OK : DL_END;
 	}
 	if (g->nr_processes == MAX_PROCESSES)
 		return DL_END;
@@ -185,6 +198,9 @@ enum dl_status processes_read(struct os *os, struct dl_err *err)
 	if (!os->processes_va)
 		return DL_OK;
 	st = each_entry(&g, os->processes_va, "processes", add_process);
+	if (!st && g.nr_absent)
+		os_note(os, DL_ABSENT, "%zu of the processes and threads on the lists are not in this image",
+			g.nr_absent);
 	if (!st && g.nr_odd && g.nr_processes)
 		os_note(os, DL_CORRUPT, "%zu processes or threads on the lists do not look like "
 			"those of build %u", g.nr_odd, os->build);

@@ -133,7 +133,11 @@ struct os_objects {
 	bool full;
 };
 
-enum object_kind { OBJECT_OTHER, OBJECT_DIRECTORY, OBJECT_DRIVER, OBJECT_DEVICE };
+enum object_kind {
+	OBJECT_OTHER,
+	OBJECT_UNKNOWN,         /* its header or its type's name is not in the dump */
+	OBJECT_DIRECTORY, OBJECT_DRIVER, OBJECT_DEVICE,
+};
 
 /** object_kind_of - by the name of the type of the object with this body */
 enum object_kind object_kind_of(struct os *os, uint64_t body_va);
@@ -144,7 +148,7 @@ const char *object_name(struct os *os, uint64_t body_va, uint64_t *directory_va)
 /** object_path - the full name, by climbing the directories; "" if it has none */
 const char *object_path(struct os *os, uint64_t body_va);
 
-/* One driver or device that a directory lists, with its full name. */
+/* One driver or device that a directory lists, or may list if OBJECT_UNKNOWN. */
 typedef enum dl_status (*directory_fn)(struct os *os, enum object_kind kind,
 				       uint64_t body_va, const char *path,
 				       struct dl_err *err);
