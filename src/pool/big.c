@@ -59,25 +59,29 @@ struct big_search {
 	uint64_t near_va;       /* of the PoolTrackTable variable, 0 unknown */
 	uint64_t table_va, variable_va;
 	size_t rows, used;
+	size_t budget;          /* rows that may still be looked at, of all tables tried */
 };
 
 /* How many rows from @table_va on can be rows, and how many are in use. */
 static size_t count_rows(struct big_search *s, uint64_t table_va, size_t *used)
 {
 	const struct big_layout *l = &s->pool->layout.big;
-	size_t n;
+	size_t n, rows = 0;
 
 	*used = 0;
-	for (n = 0; n < MAX_BIG_ROWS; n++) {
+	for (n = 0; n < MAX_BIG_ROWS && s->budget; n++, s->budget--) {
 		uint8_t raw[64];
 		struct big_row r;
+		enum dl_status st = kdata_row(s->os, table_va + n * l->stride, raw, l->stride);
 
-		if (vm_read(&s->os->vm, table_va + n * l->stride, raw, l->stride, NULL) ||
-		    !row_get(s->os, l, raw, &r))
+		if (st == DL_ABSENT)
+			continue;
+		if (st || !row_get(s->os, l, raw, &r))
 			break;
 		*used += !r.free;
+		rows = n + 1;
 	}
-	return n;
+	return rows;
 }
 
 static void try_table(struct big_search *s, uint64_t variable_va, uint64_t table_va)
@@ -159,9 +163,12 @@ static enum dl_status read_rows(struct os *os, struct pool *pool, struct big_tab
 		struct big_row r;
 		struct big_block *rows;
 
-		if (vm_read(&os->vm, pool->tables.big_va + i * l->stride, raw,
-			    l->stride, NULL) || !row_get(os, l, raw, &r))
-			break;
+		if (kdata_row(os, pool->tables.big_va + i * l->stride, raw, l->stride)) {
+			pool->tables.big_absent++;
+			continue;
+		}
+		if (!row_get(os, l, raw, &r))
+			continue;
 		if (r.free) {
 			pool->tables.big_free++;
 			continue;
@@ -188,7 +195,7 @@ static enum dl_status read_rows(struct os *os, struct pool *pool, struct big_tab
 enum dl_status big_read(struct os *os, struct pool *pool, struct big_table *out,
 			struct dl_err *err)
 {
-	struct big_search s = { .os = os, .pool = pool };
+	struct big_search s = { .os = os, .pool = pool, .budget = 2 * MAX_BIG_ROWS };
 
 	*out = (struct big_table){ 0 };
 	kdbg_value(&os->kdbg, KDBG_POOL_TRACK_TABLE, &s.near_va);

@@ -39,3 +39,16 @@ enum dl_status kdata_pages(struct os *os, kdata_fn fn, void *ctx)
 	}
 	return DL_OK;
 }
+
+enum dl_status kdata_row(struct os *os, uint64_t va, void *buf, size_t n)
+{
+	struct translation t;
+
+	if (!vm_read(&os->vm, va, buf, n, NULL))
+		return DL_OK;
+	/* a row may cross into the page that is missing */
+	if (!vm_translate(&os->vm, va, &t, NULL) &&
+	    !vm_translate(&os->vm, va + n - 1, &t, NULL))
+		return DL_ABSENT;
+	return DL_END;
+}

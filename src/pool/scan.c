@@ -86,6 +86,14 @@ static void note_tables(struct pool *pool)
 	if (pool->tally.tables_absent)
 		pool_note(pool, DL_ABSENT, "%" PRIu64 " page tables are not in the dump",
 			  pool->tally.tables_absent);
+	if (pool->tables.tracker_absent)
+		pool_note(pool, DL_ABSENT, "%zu rows of PoolTrackTable are on pages that are "
+			  "not in the dump: their tags look as if the kernel had not counted "
+			  "them", pool->tables.tracker_absent);
+	if (pool->tables.big_absent)
+		pool_note(pool, DL_ABSENT, "%zu rows of the big-page table are on pages that "
+			  "are not in the dump: their allocations are missing",
+			  pool->tables.big_absent);
 	if (pool->tables.big_bad)
 		pool_note(pool, DL_CORRUPT, "%zu rows of the big-page table contradict the "
 			  "page tables or each other", pool->tables.big_bad);

@@ -108,9 +108,12 @@ static enum dl_status read_rows(struct os *os, struct pool *pool, uint64_t table
 
 	for (i = 0; i < MAX_ROWS; i++) {
 		struct tracker_row r;
-		enum dl_status st;
+		enum dl_status st = kdata_row(os, table_va + i * l->stride, raw, l->stride);
 
-		if (vm_read(&os->vm, table_va + i * l->stride, raw, l->stride, NULL))
+		pool->tables.tracker_absent += st == DL_ABSENT;
+		if (st == DL_ABSENT)
+			continue;
+		if (st)
 			break;
 		row_get(l, raw, &r);
 		if (!row_plausible(&r))

@@ -85,6 +85,13 @@ void survey_deinit(struct survey *s);
 typedef enum dl_status (*kdata_fn)(void *ctx, uint64_t va, const uint8_t *page);
 enum dl_status kdata_pages(struct os *os, kdata_fn fn, void *ctx);
 
+/**
+ * kdata_row - one row of a table whose end is not known
+ * DL_OK; DL_ABSENT where the row's page is mapped and not in this dump: there
+ * may be more rows behind it; DL_END where nothing is mapped.
+ */
+enum dl_status kdata_row(struct os *os, uint64_t va, void *buf, size_t n);
+
 /* --- tracker.c, big.c: the kernel's tables ------------------------------ */
 
 /* An allocation of whole pages. */
