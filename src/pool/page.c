@@ -58,7 +58,10 @@ static unsigned sound_front(const struct pool_header_layout *h, const uint8_t *p
 	}
 }
 
-/* Blocks of a sound chain from @off to the page's end; 0 if it is not sound. */
+/*
+ * Blocks of a sound chain from @off to the page's end; 0 if it is not sound.
+ * Text of one repeated character chains too: its types give it away.
+ */
 static unsigned sound_back(const struct pool_header_layout *h, const uint8_t *page,
 			   unsigned off, uint64_t *headers)
 {
@@ -68,7 +71,8 @@ static unsigned sound_back(const struct pool_header_layout *h, const uint8_t *pa
 		uint64_t raw = le64(page + off);
 		unsigned size = header_get(raw, h->block_size);
 
-		if (!size || (n && header_get(raw, h->previous_size) != before))
+		if (!size || header_is_odd(h, raw) ||
+		    (n && header_get(raw, h->previous_size) != before))
 			return 0;
 		headers[n++] = raw;
 		before = size;
@@ -109,9 +113,9 @@ static void find_back(const struct pool_header_layout *h, const uint8_t *page,
 }
 
 /*
- * A PreviousSize that does not fit accuses two headers. If the chain resumes
- * elsewhere and leads back to the last block of the front, it was that block's
- * BlockSize that lied.
+ * A PreviousSize that does not fit accuses two headers. If a chain that leads to
+ * the page's end begins with a header that points exactly at the last block of
+ * the front, it was that block's BlockSize that lied.
  */
 static void blame_size(const struct pool_header_layout *h, const uint8_t *page,
 		       struct page_damage *d, uint64_t *headers)
@@ -120,7 +124,7 @@ static void blame_size(const struct pool_header_layout *h, const uint8_t *page,
 	uint64_t scratch[PAGE_MAX_BLOCKS];
 	struct page_damage again = *d;
 
-	if (d->kind != FAULT_PREVIOUS_SIZE || !d->nr_front || d->back_off == d->bad_off)
+	if (d->kind != FAULT_PREVIOUS_SIZE || !d->nr_front)
 		return;
 	for (last = 0; last + 1 < d->nr_front; last++)
 		off += header_get(headers[last], h->block_size) * h->unit_bytes;
@@ -147,6 +151,21 @@ static unsigned bytes_of(const struct pool_header_layout *h, const uint64_t *hea
 	return sum;
 }
 
+/* All blocks in use on one page are of one pool. */
+static bool one_pool(const struct pool_header_layout *h, const uint64_t *headers, unsigned n)
+{
+	int pool = -1;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (header_state(h, headers[i]) != BLOCK_IN_USE)
+			continue;
+		if (pool >= 0 && (int)header_pool(h, headers[i]) != pool)
+			return false;
+		pool = (int)header_pool(h, headers[i]);
+	}
+	return true;
+}
+
 bool page_examine(const struct pool_header_layout *h, const uint8_t *page,
 		  uint64_t *headers, struct page_damage *out)
 {
@@ -165,7 +184,8 @@ bool page_examine(const struct pool_header_layout *h, const uint8_t *page,
 	d.links = (d.nr_front ? d.nr_front - 1 : 0) + d.nr_back;
 	bytes = bytes_of(h, headers, d.nr_front + d.nr_back);
 	*out = d;
-	return d.links >= 3 && bytes >= PAGE_BYTES / 4;
+	return d.links >= 3 && bytes >= PAGE_BYTES / 4 &&
+	       one_pool(h, headers, d.nr_front + d.nr_back);
 }
 
 enum block_state header_state(const struct pool_header_layout *h, uint64_t raw)
