@@ -273,7 +273,8 @@ static enum dl_status body(struct gzip_cursor *c, struct source *raw, uint8_t *b
 	*got += made;
 	if (check)
 		c->crc = (uint32_t)crc32_z(c->crc, buf, made);
-	return st;
+	/* zlib looks ahead: damage behind the last byte wanted comes next time */
+	return made == want ? DL_OK : st;
 }
 
 enum dl_status gzip_fill(struct gzip_cursor *c, struct source *raw, uint8_t *buf,

@@ -14,6 +14,7 @@
 #include "kdump_layout.h"
 #include "kdump_stage.h"
 #include "map_guard.h"
+#include "readers.h"
 #include "source_flat.h"
 #include "source_impl.h"
 
@@ -75,11 +76,12 @@ static enum dl_status failure(const struct kdump *k, kdump_ctx_t *ctx, kdump_sta
 
 /* ---- opening ---- */
 
-static enum dl_status stage_headers(struct kdump *k, struct dl_err *err)
+static enum dl_status stage_headers(struct kdump *k, size_t stage_bytes,
+				    struct dl_err *err)
 {
 	enum dl_status st = DL_OK;
 
-	k->stage = stage_new(k->view, STAGE_BYTES, err);
+	k->stage = stage_new(k->view, stage_bytes, err);
 	if (!k->stage)
 		return DL_IO;
 	for (size_t i = 0; !st && i < k->layout.nr_meta; i++)
@@ -145,7 +147,8 @@ static void note_findings(struct container *c, struct kdump *k)
 			       "without paging", name);
 }
 
-static enum dl_status kdump_open(struct container *c, struct dl_err *err)
+enum dl_status kdump_open_staged(struct container *c, size_t stage_bytes,
+				 struct dl_err *err)
 {
 	struct kdump *k = calloc(1, sizeof *k);
 	enum dl_status st = DL_OK;
@@ -165,16 +168,24 @@ static enum dl_status kdump_open(struct container *c, struct dl_err *err)
 	}
 	st = layout_read(&k->layout, c, k->view, err);
 	if (!st && source_fd(k->view) < 0)
-		st = stage_headers(k, err);
+		st = stage_headers(k, stage_bytes, err);
 	if (!st && !k->stage)
 		k->guard = map_guard_foreign(source_name(c->source));
 	if (!st)
 		st = hand_over(k, err);
+	if (st == DL_ABSENT) /* of a header, not of a page */
+		st = err_prefix(err, DL_CORRUPT, "%s: headers are missing",
+				source_name(c->source));
 	if (st)
 		return st;
 	fill_header(c, k);
 	note_findings(c, k);
 	return DL_OK;
+}
+
+static enum dl_status kdump_open(struct container *c, struct dl_err *err)
+{
+	return kdump_open_staged(c, STAGE_BYTES, err);
 }
 
 static void kdump_close(struct container *c)

@@ -156,7 +156,11 @@ static enum dl_status add_segments(struct kdump_layout *l, struct source *source
 	return st;
 }
 
-/* libkdumpfile looks at sections for Xen; QEMU writes an empty one. */
+/*
+ * libkdumpfile looks at sections for Xen; QEMU writes an empty one. No sections
+ * at some offset would mean that section 0 holds their number (ELF's extended
+ * numbering), which 0.5.1 follows anywhere.
+ */
 static enum dl_status add_sections(struct kdump_layout *l, struct source *source,
 				   const struct elf_class *k, struct bytes e,
 				   struct dl_err *err)
@@ -167,9 +171,9 @@ static enum dl_status add_sections(struct kdump_layout *l, struct source *source
 	struct bytes sh = { b, k->shdr_bytes };
 	enum dl_status st;
 
-	if (!n)
+	if (!n && !off)
 		return DL_OK;
-	if (n > MAX_SECTIONS || each < k->shdr_bytes)
+	if (!n || n > MAX_SECTIONS || each < k->shdr_bytes)
 		return err_set(err, DL_CORRUPT, "%s: e_shnum at 0x%x is %" PRIu64 " and "
 			       "e_shentsize %" PRIu64 ": no memory dump's",
 			       source_name(source), k->shnum.off, n, each);

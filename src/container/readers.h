@@ -16,4 +16,8 @@ enum dl_status raw_open(struct container *c, uint64_t limit_pages, struct dl_err
  */
 enum dl_status unsupported_format(struct source *source, struct dl_err *err);
 
+/** kdump_open_staged - kdump_reader.open() with its own stage budget; for tests */
+enum dl_status kdump_open_staged(struct container *c, size_t stage_bytes,
+				 struct dl_err *err);
+
 #endif

@@ -10,49 +10,50 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { HEAD_BYTES = 0x1000, DUMPTYPE64_OFF = 0xf98, MACHINE64_OFF = 0x30 };
+enum { HEAD_BYTES = 0x1000, DUMPTYPE64_OFF = 0xf98, MACHINE64_OFF = 0x30,
+	DUMPTYPE_TRIAGE = 4 };
 
 struct magic {
-	uint8_t off, n;
-	const char *bytes;
+	uint8_t n;
+	const char *bytes;      /* at the file's start */
 	const char *text;       /* after "FILE: " */
 };
 
 static const struct magic magics[] = {
-	{ 0, 4, "MDMP", "user-mode minidump of one process: holds no kernel memory" },
-	{ 0, 4, "hibr", "Windows hibernation file: not supported" },
-	{ 0, 4, "HIBR", "Windows hibernation file: not supported" },
-	{ 0, 4, "wake", "Windows hibernation file (already resumed from): not supported" },
-	{ 0, 4, "WAKE", "Windows hibernation file (already resumed from): not supported" },
-	{ 0, 4, "RSTR", "Windows hibernation file (being resumed from): not supported" },
-	{ 0, 4, "\xd0\xbe\xd2\xbe", "VMware suspended state (.vmss): open the .vmem file "
+	{ 4, "MDMP", "user-mode minidump of one process: holds no kernel memory" },
+	{ 4, "hibr", "Windows hibernation file: not supported" },
+	{ 4, "HIBR", "Windows hibernation file: not supported" },
+	{ 4, "wake", "Windows hibernation file (already resumed from): not supported" },
+	{ 4, "WAKE", "Windows hibernation file (already resumed from): not supported" },
+	{ 4, "RSTR", "Windows hibernation file (being resumed from): not supported" },
+	{ 4, "\xd0\xbe\xd2\xbe", "VMware suspended state (.vmss): open the .vmem file "
 	  "beside it as raw memory, or convert it with vmss2core" },
-	{ 0, 4, "\xd1\xba\xd1\xba", "VMware snapshot state (.vmsn): open the .vmem file "
+	{ 4, "\xd1\xba\xd1\xba", "VMware snapshot state (.vmsn): open the .vmem file "
 	  "beside it as raw memory, or convert it with vmss2core" },
-	{ 0, 4, "\xd2\xbe\xd2\xbe", "VMware suspended state (.vmss): open the .vmem file "
+	{ 4, "\xd2\xbe\xd2\xbe", "VMware suspended state (.vmss): open the .vmem file "
 	  "beside it as raw memory, or convert it with vmss2core" },
-	{ 0, 4, "\xd3\xbe\xd3\xbe", "VMware suspended state (.vmss): open the .vmem file "
+	{ 4, "\xd3\xbe\xd3\xbe", "VMware suspended state (.vmss): open the .vmem file "
 	  "beside it as raw memory, or convert it with vmss2core" },
-	{ 0, 4, "EMiL", "LiME memory image: not supported" },
-	{ 0, 4, "QEVM", "QEMU saved state (savevm): take a memory dump with "
+	{ 4, "EMiL", "LiME memory image: not supported" },
+	{ 4, "QEVM", "QEMU saved state (savevm): take a memory dump with "
 	  "dump-guest-memory instead" },
-	{ 0, 4, "Libv", "libvirt saved domain: take a memory dump with virsh dump "
+	{ 4, "Libv", "libvirt saved domain: take a memory dump with virsh dump "
 	  "--memory-only instead" },
-	{ 0, 4, "QFI\xfb", "QEMU disk image (qcow2), not a memory dump" },
-	{ 0, 4, "KDMV", "disk image (VMDK), not a memory dump" },
-	{ 0, 8, "vhdxfile", "disk image (VHDX), not a memory dump" },
-	{ 0, 9, "LinuxGues", "Xen saved domain: not supported" },
-	{ 0, 12, "\x7f" "UnderLin2V2", "VirtualBox saved state: take a memory dump with "
+	{ 4, "QFI\xfb", "QEMU disk image (qcow2), not a memory dump" },
+	{ 4, "KDMV", "disk image (VMDK), not a memory dump" },
+	{ 8, "vhdxfile", "disk image (VHDX), not a memory dump" },
+	{ 9, "LinuxGues", "Xen saved domain: not supported" },
+	{ 12, "\x7f" "UnderLin2V2", "VirtualBox saved state: take a memory dump with "
 	  "VBoxManage debugvm dumpvmcore instead" },
-	{ 0, 2, "MZ", "Windows program or driver (PE file), not a memory dump" },
-	{ 0, 6, "\xfd" "7zXZ\0", "compressed with xz: unpack it first" },
-	{ 0, 4, "\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first" },
-	{ 0, 4, "\x04\x22\x4d\x18", "compressed with LZ4: unpack it first" },
-	{ 0, 6, "7z\xbc\xaf\x27\x1c", "7z archive: unpack it first" },
-	{ 0, 4, "PK\x03\x04", "zip archive: unpack it first" },
-	{ 0, 6, "Rar!\x1a\x07", "rar archive: unpack it first" },
-	{ 0, 3, "BZh", "compressed with bzip2: unpack it first" },
-	{ 0, 4, "MSCF", "cabinet archive: unpack it first" },
+	{ 2, "MZ", "Windows program or driver (PE file), not a memory dump" },
+	{ 6, "\xfd" "7zXZ\0", "compressed with xz: unpack it first" },
+	{ 4, "\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first" },
+	{ 4, "\x04\x22\x4d\x18", "compressed with LZ4: unpack it first" },
+	{ 6, "7z\xbc\xaf\x27\x1c", "7z archive: unpack it first" },
+	{ 4, "PK\x03\x04", "zip archive: unpack it first" },
+	{ 6, "Rar!\x1a\x07", "rar archive: unpack it first" },
+	{ 3, "BZh", "compressed with bzip2: unpack it first" },
+	{ 4, "MSCF", "cabinet archive: unpack it first" },
 };
 
 static const char *machine_name(uint32_t machine)
@@ -91,9 +92,10 @@ static enum dl_status refuse_dump64(struct source *source, const uint8_t *head,
 	type = le32(head + DUMPTYPE64_OFF);
 	machine = le32(head + MACHINE64_OFF);
 	return err_set(err, DL_UNSUPPORTED, "%s: 64-bit %s (DumpType %" PRIu32
-		       ") of %s (MachineImageType 0x%" PRIx32 "): 64-bit dumps are "
-		       "not supported", source_name(source), type_name(type), type,
-		       machine_name(machine), machine);
+		       ") of %s (MachineImageType 0x%" PRIx32 "): %s",
+		       source_name(source), type_name(type), type, machine_name(machine),
+		       machine, type == DUMPTYPE_TRIAGE ? "holds no pool" :
+		       "64-bit dumps are not supported");
 }
 
 static size_t read_head(struct source *source, uint8_t *head)
@@ -101,7 +103,7 @@ static size_t read_head(struct source *source, uint8_t *head)
 	size_t n = HEAD_BYTES;
 
 	/* short files are rare; halving finds enough of them for any magic */
-	for (; n >= 16; n /= 2)
+	for (; n >= 1; n /= 2)
 		if (source_read(source, 0, head, n, NULL) == DL_OK)
 			return n;
 	return 0;
@@ -121,7 +123,7 @@ enum dl_status unsupported_format(struct source *source, struct dl_err *err)
 	for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
 		const struct magic *m = &magics[i];
 
-		if (n >= (size_t)m->off + m->n && !memcmp(head + m->off, m->bytes, m->n))
+		if (n >= m->n && !memcmp(head, m->bytes, m->n))
 			return err_set(err, DL_UNSUPPORTED, "%s: %s",
 				       source_name(source), m->text);
 	}
