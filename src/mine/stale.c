@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counted columns to two facts each: did the owner write it at all, and does it
+ * hold pointers worth following.
+ *
+ * Memory that nobody wrote since it was allocated shows what stood there
+ * before: zeros on a fresh page, and on a used one a little of everything,
+ * pointers beside text beside numbers. A field that an owner writes holds one
+ * kind of thing. So it is the mixture that gives stale memory away, and only
+ * where zeros or nothing dominates: a value that is not zero and fills nearly
+ * all blocks was written there.
+ */
+#include "mine_impl.h"
+
+#include <string.h>
+
+enum {
+	FEW_STALE = 8,          /* blocks with stale contents: fewer show nothing */
+	MIXTURE = 4,            /* kinds of words, for a column on its own   */
+	MIXTURE_TAIL = 3,       /* at the end of the block, where slack is   */
+	MIXTURE_BESIDE = 2,     /* before a column that nobody wrote         */
+};
+static const double KIND_SHARE = 0.02;  /* of what varies, to be a kind in it */
+static const double WRITTEN_SHARE = 0.5;/* one value that is not zero in so many */
+static const double ONE_VALUE = 0.7;    /* of what varies: a field with two states */
+static const double MIN_STALE = 0.001;  /* of all blocks */
+
+/* Kernel addresses are of one kind by what they lead to. */
+enum kernel_kind { LEADS_OBJECT, LEADS_IMAGE, LEADS_BLOCK, LEADS_ELSEWHERE, NR_LEADS };
+
+static enum kernel_kind leads_to(const struct miner *m, uint64_t v)
+{
+	struct target t;
+
+	target_locate(m->t, &m->workers[0].vm, v, &t);
+	switch (t.kind) {
+	case TARGET_KERNEL: return LEADS_ELSEWHERE;
+	case TARGET_BLOCK: return LEADS_BLOCK;
+	case TARGET_MODULE:
+	case TARGET_UNLOADED: return LEADS_IMAGE;
+	default: return LEADS_OBJECT;
+	}
+}
+
+/* What the words of a column are besides its most frequent value. */
+struct rest {
+	uint64_t top, top_blocks;       /* the most frequent value */
+	uint64_t second_blocks;         /* and the one after it    */
+	uint64_t blocks;                /* all others              */
+	double kinds[NR_WORD_KINDS + NR_LEADS]; /* shares of these */
+};
+
+static void most_frequent(const struct plan *p, const struct acc *a, struct rest *r)
+{
+	for (unsigned i = 0; i < p->nr_heavy; i++) {
+		if (a->heavy[i] > r->top_blocks) {
+			r->second_blocks = r->top_blocks;
+			r->top = p->heavy[i];
+			r->top_blocks = a->heavy[i];
+		} else if (a->heavy[i] > r->second_blocks) {
+			r->second_blocks = a->heavy[i];
+		}
+	}
+	for (size_t i = 0; a->table && i < DISTINCT_SLOTS; i++)
+		if (a->table->count[i] > r->second_blocks && a->table->count[i] <= r->top_blocks)
+			r->second_blocks = a->table->count[i];
+}
+
+/* How the kernel addresses among the sampled words divide. */
+static void split_kernel(const struct miner *m, const struct mined *c, unsigned col,
+			 double share, struct rest *r)
+{
+	size_t found[NR_LEADS] = { 0 }, all = 0;
+
+	for (size_t k = 0; k < c->nr_sample && all < 512; k++) {
+		uint64_t v = c->sample_words[col * c->cap_sample + k];
+
+		if (v == r->top || word_kind_of(m->rule, v) != WORD_KERNEL)
+			continue;
+		found[leads_to(m, v)]++;
+		all++;
+	}
+	for (int i = 0; i < NR_LEADS; i++)
+		r->kinds[NR_WORD_KINDS + i] = all ? share * (double)found[i] / (double)all : 0;
+	if (!all)
+		r->kinds[NR_WORD_KINDS + LEADS_ELSEWHERE] = share;
+}
+
+static void rest_of(const struct miner *m, const struct mined *c, unsigned col,
+		    struct rest *r)
+{
+	const struct acc *a = &c->accs[col];
+
+	memset(r, 0, sizeof *r);
+	most_frequent(&c->plans[col], a, r);
+	r->blocks = a->n - r->top_blocks;
+	if (!r->blocks)
+		return;
+	for (int k = 0; k < NR_WORD_KINDS; k++) {
+		uint64_t n = a->kinds[k];
+
+		if (r->top_blocks && word_kind_of(m->rule, r->top) == (enum word_kind)k)
+			n -= r->top_blocks;
+		r->kinds[k] = (double)n / (double)r->blocks;
+	}
+	split_kernel(m, c, col, r->kinds[WORD_KERNEL], r);
+	r->kinds[WORD_KERNEL] = 0;
+}
+
+static unsigned mixture(const struct rest *r)
+{
+	unsigned n = 0;
+
+	for (int k = 0; k < NR_WORD_KINDS + NR_LEADS; k++)
+		n += r->kinds[k] >= KIND_SHARE && r->kinds[k] * (double)r->blocks >= 2;
+	return n;
+}
+
+/* Text or addresses among numbers; numbers of several sizes alone are a field. */
+static bool is_motley(const struct rest *r)
+{
+	double addresses = 0;
+
+	for (int k = NR_WORD_KINDS; k < NR_WORD_KINDS + NR_LEADS; k++)
+		addresses += r->kinds[k];
+	return addresses >= KIND_SHARE || r->kinds[WORD_TEXT] >= KIND_SHARE;
+}
+
+static double share_of(uint64_t part, uint64_t all)
+{
+	return all ? (double)part / (double)all : 0;
+}
+
+/*
+ * Other owners of the same tag and size leave a trace of anything in every
+ * column. How much, the columns with one value in nearly all blocks tell.
+ */
+static double foreign_share(const struct mined *c, const struct rest *rests)
+{
+	double least = 0;
+	bool any = false;
+
+	for (unsigned col = 0; col < c->nr_columns; col++) {
+		double other = share_of(rests[col].blocks, c->accs[col].n);
+
+		if (!rests[col].top || other > 0.05)
+			continue;
+		if (!any || other < least)
+			least = other;
+		any = true;
+	}
+	return least;
+}
+
+static bool looks_stale(const struct rest *r, const struct acc *a, double foreign,
+			unsigned kinds)
+{
+	double varies = share_of(r->blocks, a->n);
+
+	if (r->blocks < FEW_STALE || varies < MIN_STALE || varies <= 2 * foreign)
+		return false;
+	if (r->top && share_of(r->top_blocks, a->n) >= WRITTEN_SHARE &&
+	    r->top_blocks)
+		return false;
+	if (share_of(r->second_blocks, r->blocks) >= ONE_VALUE)
+		return false;
+	return mixture(r) >= kinds && is_motley(r);
+}
+
+/* From the block's end: slack comes first, then whatever lies before it. */
+static void find_stale(struct mined *c, const struct rest *rests)
+{
+	double foreign = foreign_share(c, rests);
+	bool tail = true, beside = false;
+
+	for (unsigned col = c->nr_columns; col-- > 0; ) {
+		const struct acc *a = &c->accs[col];
+		unsigned kinds = beside ? MIXTURE_BESIDE : tail ? MIXTURE_TAIL : MIXTURE;
+
+		c->unwritten[col] = looks_stale(&rests[col], a, foreign, kinds);
+		beside = c->unwritten[col] && tail;
+		tail = tail && (c->unwritten[col] || a->kinds[WORD_ZERO] == a->n);
+		if (c->unwritten[col] &&
+		    share_of(rests[col].blocks, a->n) > c->stale_share)
+			c->stale_share = share_of(rests[col].blocks, a->n);
+	}
+}
+
+/* Addresses in enough blocks that following them can tell anything. */
+static bool has_pointers(const struct acc *a)
+{
+	return a->kinds[WORD_KERNEL] * 200 >= a->n && a->kinds[WORD_KERNEL];
+}
+
+void columns_sort_out(struct miner *m, struct mined *c)
+{
+	struct rest rests[MAX_COLUMNS];
+
+	for (unsigned col = 0; col < c->nr_columns; col++)
+		rest_of(m, c, col, &rests[col]);
+	find_stale(c, rests);
+	for (unsigned col = 0; col < c->nr_columns; col++)
+		c->pointers[col] = !c->unwritten[col] && has_pointers(&c->accs[col]);
+}
