@@ -179,7 +179,8 @@ static enum dl_status add_device(struct os *os, uint64_t va, enum found_by how,
 	st = claim(os, va, 0, o->nr_devices, &at);
 	if (st == DL_END && !(at & is_driver) && how < o->device[at].found) {
 		o->device[at].found = how;
-		o->device[at].name = path;
+		if (path)
+			o->device[at].name = path;
 	}
 	if (st)
 		return st == DL_END ? DL_OK : st;
