@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * truth TRUTH.jsonl BLOCKS.jsonl [missing=N]: do the blocks that `dumpleak
+ * blocks --all --json` printed equal what the generator wrote?
+ *
+ * Every resident block must be there with the same size, tag, pool, state and
+ * way, and no other. Two things cannot be known from a dump and are allowed: a
+ * block that is not resident may be reported, since its big-page row is; and a
+ * cached block whose list leads through a page that is not resident may look
+ * in use. With missing=N, that many blocks may be absent (damaged pages).
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+struct block {
+	unsigned long long va;
+	long long size_bytes;
+	char tag[20], pool[12], state[12], how[8];
+	bool resident;
+};
+
+struct list {
+	struct block *b;
+	size_t nr, cap;
+};
+
+static void copy(char *to, size_t n, const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	snprintf(to, n, "%s", s ? s : "?");
+}
+
+static void add(struct list *l, const json_t *o)
+{
+	const json_t *resident = json_object_get(o, "resident");
+	const char *va = json_string_value(json_object_get(o, "va"));
+	struct block b = { .resident = !json_is_false(resident) };
+
+	b.va = strtoull(va ? va : "0", NULL, 16);
+	b.size_bytes = json_integer_value(json_object_get(o, "size_bytes"));
+	copy(b.tag, sizeof b.tag, o, "tag");
+	copy(b.pool, sizeof b.pool, o, "pool");
+	copy(b.state, sizeof b.state, o, "state");
+	copy(b.how, sizeof b.how, o, "how");
+	if (l->nr == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 4096;
+		l->b = realloc(l->b, l->cap * sizeof *l->b);
+		if (!l->b)
+			exit(2);
+	}
+	l->b[l->nr++] = b;
+}
+
+static int by_va(const void *a, const void *b)
+{
+	const struct block *x = a, *y = b;
+
+	return x->va < y->va ? -1 : x->va > y->va;
+}
+
+static void load(const char *path, bool truth, struct list *l)
+{
+	static char line[1 << 16];
+	FILE *f = fopen(path, "r");
+
+	if (!f) {
+		perror(path);
+		exit(2);
+	}
+	while (fgets(line, sizeof line, f)) {
+		json_t *o = json_loads(line, JSON_ALLOW_NUL, NULL);
+		const char *kind = json_string_value(json_object_get(o, "kind"));
+
+		if (!o) {
+			fprintf(stderr, "%s: not JSON: %.60s\n", path, line);
+			exit(2);
+		}
+		if (!truth || (kind && !strcmp(kind, "block")))
+			add(l, o);
+		json_decref(o);
+	}
+	fclose(f);
+	if (l->nr)
+		qsort(l->b, l->nr, sizeof *l->b, by_va);
+}
+
+/* The printed form of a tag differs where it is unprintable: compare the rest. */
+static bool same_tag(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++) {
+		if (*a == '\\' || *b == '\\' || (unsigned char)*a < 0x20)
+			return true;
+		if (*a != *b)
+			return false;
+	}
+	/* NULs at the end are left out by one side */
+	return strspn(a, " ") == strlen(a) || !*b;
+}
+
+static bool same(const struct block *t, const struct block *g)
+{
+	if (t->size_bytes != g->size_bytes || strcmp(t->pool, g->pool) ||
+	    strcmp(t->how, g->how) || !same_tag(t->tag, g->tag))
+		return false;
+	return !strcmp(t->state, g->state);
+}
+
+static void tell(const char *what, const struct block *b)
+{
+	printf("  %s: %#llx %lld '%s' %s %s %s\n", what, b->va, b->size_bytes, b->tag,
+	       b->pool, b->state, b->how);
+}
+
+int main(int argc, char **argv)
+{
+	struct list truth = { 0 }, got = { 0 };
+	size_t t = 0, g = 0, missing = 0, invented = 0, differ = 0, hidden = 0, told = 0;
+	size_t may_miss = 0, may_hide = 0;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: truth TRUTH BLOCKS [missing=N] [hidden=N]\n");
+		return 2;
+	}
+	for (int i = 3; i < argc; i++) {
+		if (!strncmp(argv[i], "missing=", 8))
+			may_miss = strtoul(argv[i] + 8, NULL, 10);
+		if (!strncmp(argv[i], "hidden=", 7))
+			may_hide = strtoul(argv[i] + 7, NULL, 10);
+	}
+	load(argv[1], true, &truth);
+	load(argv[2], false, &got);
+	while (t < truth.nr || g < got.nr) {
+		const struct block *x = t < truth.nr ? &truth.b[t] : NULL;
+		const struct block *y = g < got.nr ? &got.b[g] : NULL;
+
+		if (x && (!y || x->va < y->va)) {
+			if (x->resident) {
+				missing++;
+				if (told++ < 5)
+					tell("missing", x);
+			}
+			t++;
+		} else if (y && (!x || y->va < x->va)) {
+			invented++;
+			if (told++ < 5)
+				tell("invented", y);
+			g++;
+		} else {
+			bool is_hidden = !strcmp(x->state, "cached") &&
+					 !strcmp(y->state, "in-use");
+
+			if (!same(x, y)) {
+				hidden += is_hidden;
+				differ += !is_hidden;
+				if (!is_hidden && told++ < 5) {
+					tell("truth", x);
+					tell("found", y);
+				}
+			}
+			t++;
+			g++;
+		}
+	}
+	printf("  %zu blocks in truth, %zu found: %zu missing, %zu invented, %zu differ, "
+	       "%zu cached ones not told apart\n", truth.nr, got.nr, missing, invented,
+	       differ, hidden);
+	free(truth.b);
+	free(got.b);
+	return truth.nr && missing <= may_miss && !invented && !differ && hidden <= may_hide
+	       ? 0 : 1;
+}

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Generate dumps and their truths from fixtures/specs: `small` all that tests
+# use, `full` the case of 2,442,801 blocks as well (512 MB, and the same pool in
+# a machine of eight times the memory).
+set -eu
+B=${B:-build}
+out=$B/fixtures
+mkdir -p "$out"
+
+make_one() { # spec name, suffix, more options
+	spec=$1 to=$2
+	shift 2
+	"$B/gen" "fixtures/specs/$spec.spec" -o "$out/$to" -t "$out/$to.truth" "$@"
+}
+
+small() {
+	for s in fixtures/specs/*.spec; do
+		n=$(basename "$s" .spec)
+		case $n in *-full*) continue ;; esac
+		make_one "$n" "$n.dmp"
+	done
+	# the same machines in every other container, plain and compressed
+	for c in kernel32 raw elf kdump kdump-flat; do
+		make_one hop "hop-$c.img" --container "$c"
+		make_one hop "hop-$c.img.gz" --container "$c" --gzip
+	done
+	make_one pae pae-elf.img --container elf
+	make_one hop hop.dmp.gz --gzip
+	# the thread's case as it is bundled, without its truth's blocks
+	cp fixtures/don-2004.dmp.gz "$out/"
+	make_one don-2004 don-2004.dmp
+}
+
+case ${1:-small} in
+small) small ;;
+full)
+	for n in don-2004-full don-2004-full-8x; do
+		[ -e "$out/$n.dmp" ] || make_one "$n" "$n.dmp" --truth-summary
+	done
+	ls -l "$out"/don-2004-full*.dmp ;;
+esac
