@@ -9,6 +9,8 @@
 
 #include "tagnames_builtin.h"
 
+#include "dumpleak/report/utf8.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,47 +29,6 @@ void tagnames_deinit(struct tagnames *t)
 	free(t->list);
 	arena_deinit(&t->arena);
 	memset(t, 0, sizeof *t);
-}
-
-/* One code point of UTF-8 below 0x10000, or 0 where there is none at @p. */
-static uint32_t utf8_at(const uint8_t *p, size_t n, size_t *used)
-{
-	uint32_t c;
-
-	if (n >= 2 && (p[0] & 0xe0) == 0xc0 && (p[1] & 0xc0) == 0x80) {
-		c = (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
-		*used = 2;
-		return c >= 0x80 ? c : 0;
-	}
-	if (n >= 3 && (p[0] & 0xf0) == 0xe0 && (p[1] & 0xc0) == 0x80 &&
-	    (p[2] & 0xc0) == 0x80) {
-		c = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-		*used = 3;
-		return c >= 0x800 ? c : 0;
-	}
-	return 0;
-}
-
-/*
- * UTF-8 where it is, Latin-1 where it is not, to printable UTF-8: by way of
- * text_utf16(), which knows what may be printed.
- */
-static char *printable(struct arena *arena, struct bytes b)
-{
-	uint8_t wide[2 * MAX_LINE];
-	size_t k = 0, used;
-
-	for (size_t i = 0; i < b.n && k < sizeof wide; i += used) {
-		uint32_t c = utf8_at(b.p + i, b.n - i, &used);
-
-		if (!c) {
-			c = b.p[i] == '\t' ? ' ' : b.p[i];
-			used = 1;
-		}
-		wide[k++] = (uint8_t)c;
-		wide[k++] = (uint8_t)(c >> 8);
-	}
-	return text_utf16(arena, (struct bytes){ wide, k });
 }
 
 static bool is_blank(uint8_t c)
@@ -181,8 +142,8 @@ static enum dl_status add_line(struct tagnames *t, struct bytes line, struct dl_
 		driver.n = 0;
 	}
 	if (driver.n && !is_unknown(driver))
-		m.driver = printable(&t->arena, driver);
-	m.text = printable(&t->arena, text);
+		m.driver = utf8_printable(&t->arena, driver);
+	m.text = utf8_printable(&t->arena, text);
 	list = vec_grow(t->list, &t->cap, t->nr + 1, sizeof *list);
 	if (!m.driver || !m.text || !list)
 		return err_set(err, DL_NOMEM, "out of memory");

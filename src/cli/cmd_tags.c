@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tags: the histogram, with the rows and in the order that were asked for. */
+#include "output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows on their way into the view: sorted by key, most first, then as they were. */
+struct row {
+	const struct pool_class *class;
+	uint64_t key;
+	size_t place;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? 1 : -1;
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Tags in alphabetical order come first with the largest key. */
+static uint64_t key_of_tag(uint32_t tag)
+{
+	uint32_t text = (tag & 0xff) << 24 | (tag & 0xff00) << 8 | (tag >> 8 & 0xff00) |
+			(tag >> 24 & 0x7f);
+
+	return UINT32_MAX - text;
+}
+
+static uint64_t key_of_diff(const struct ledger *ledger, const struct pool_class *c)
+{
+	const struct ledger_row *row = ledger_row_of(ledger, c->tag);
+	int i = c->pool != POOL_NONPAGED;
+
+	if (!row)
+		return 0;
+	return row->walked_bytes[i] > row->counted_bytes[i]
+	       ? row->walked_bytes[i] - row->counted_bytes[i]
+	       : row->counted_bytes[i] - row->walked_bytes[i];
+}
+
+static uint64_t key_of(const struct session *s, const struct pool_class *c)
+{
+	switch (s->opts->sort) {
+	case SORT_BLOCKS: return c->blocks;
+	case SORT_TAG: return key_of_tag(c->tag);
+	case SORT_DIFF: return key_of_diff(&s->ledger, c);
+	default: return c->bytes;
+	}
+}
+
+static bool fits(const struct options *o, const struct pool_class *c)
+{
+	if (o->has_tag && !tag_matches(o->tag, c->tag))
+		return false;
+	if (o->has_pool && o->pool != c->pool)
+		return false;
+	return c->bytes >= o->min_bytes;
+}
+
+static bool has_class(const struct classes *tags, uint32_t tag, enum pool_kind pool)
+{
+	for (size_t i = 0; i < tags->nr; i++)
+		if (tags->list[i].tag == tag && tags->list[i].pool == pool)
+			return true;
+	return false;
+}
+
+/* Tags that the kernel counts but of which no block was found: rows, too. */
+static size_t missing_classes(const struct session *s, struct pool_class *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->ledger.nr; i++) {
+		const struct ledger_row *row = &s->ledger.rows[i];
+
+		for (int k = 0; k < 2; k++) {
+			enum pool_kind pool = k ? POOL_PAGED : POOL_NONPAGED;
+
+			if (!row->counted_bytes[k] || has_class(&s->tags, row->tag, pool))
+				continue;
+			out[n++] = (struct pool_class){
+				.tag = row->tag, .pool = pool, .any_size = true,
+			};
+		}
+	}
+	return n;
+}
+
+static enum dl_status no_memory(struct session *s)
+{
+	return err_set(&s->err, DL_NOMEM, "out of memory");
+}
+
+/* @classes, then @more classes from @extra, that fit: in order, cut to --top. */
+static enum dl_status choose(struct session *s, const struct classes *classes,
+			     const struct pool_class *extra, size_t more,
+			     struct tags_view *view)
+{
+	const struct options *o = s->opts;
+	struct row *rows = arena_array(&s->arena, classes->nr + more + 1, sizeof *rows);
+	const struct pool_class **list =
+		arena_array(&s->arena, classes->nr + more + 1, sizeof *list);
+	size_t n = 0;
+
+	if (!rows || !list)
+		return no_memory(s);
+	for (size_t i = 0; i < classes->nr + more; i++) {
+		const struct pool_class *c = i < classes->nr ? &classes->list[i]
+							     : &extra[i - classes->nr];
+
+		if (fits(o, c))
+			rows[n++] = (struct row){ c, key_of(s, c), i };
+	}
+	qsort(rows, n, sizeof *rows, by_key);
+	view->nr = o->top && n > o->top ? (size_t)o->top : n;
+	view->nr_more = n - view->nr;
+	view->rows = list;
+	for (size_t i = 0; i < view->nr; i++)
+		list[i] = rows[i].class;
+	return DL_OK;
+}
+
+static enum dl_status make_view(struct session *s, struct tags_view *view)
+{
+	struct pool_class *extra;
+	size_t more;
+
+	view->by_size = s->opts->by_size;
+	view->ledger = s->opts->ledger;
+	if (view->by_size || (!view->ledger && s->opts->sort != SORT_DIFF))
+		return choose(s, view->by_size ? &s->classes : &s->tags, NULL, 0, view);
+	extra = arena_array(&s->arena, 2 * s->ledger.nr + 1, sizeof *extra);
+	if (!extra)
+		return no_memory(s);
+	more = missing_classes(s, extra);
+	return choose(s, &s->tags, extra, more, view);
+}
+
+static enum dl_status print(struct session *s, const struct tags_view *view)
+{
+	const struct report_input *in = session_input(s);
+	enum dl_status status;
+	struct paper paper;
+	FILE *out;
+
+	if (!in)
+		return no_memory(s);
+	progress_line_clear(&s->line);
+	if (!s->opts->json) {
+		paper = output_paper(s->opts);
+		tags_text(in, view, &paper);
+		return paper.failed ? no_memory(s) : DL_OK;
+	}
+	status = output_json_open(s, &out);
+	if (status)
+		return status;
+	status = tags_json(in, view, out);
+	return output_json_close(s, out, status);
+}
+
+enum dl_status cmd_tags(struct session *s)
+{
+	struct tags_view view = { 0 };
+	enum dl_status status;
+
+	if (s->opts->by_size && s->opts->ledger)
+		return err_set(&s->err, DL_USAGE, "tags: the kernel counts by tag, not by "
+			       "size: --by-size and --ledger exclude each other");
+	status = session_tagnames(s);
+	if (!status)
+		status = session_classes(s);
+	if (!status)
+		status = session_ledger(s);
+	if (!status)
+		status = make_view(s, &view);
+	if (!status && !view.nr)
+		return err_set(&s->err, DL_NOTFOUND, "no such tag");
+	return status ? status : print(s, &view);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dumpleak: words to a command, its status to an exit status. A new command is
+ * a row of the table and a file.
+ */
+#include "output.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+
+const struct command commands[] = {
+	{ "analyze", cmd_analyze, "FILE", "the report: what leaks, and whose it is", 1, 1 },
+	{ "info", cmd_info, "FILE", "the dump, the system, modules and devices", 1, 1 },
+	{ "tags", cmd_tags, "FILE [TAG]", "pool use by tag", 1, 2 },
+	{ "blocks", cmd_blocks, "FILE [TAG]", "addresses of pool blocks", 1, 2 },
+	{ "show", cmd_show, "FILE ADDRESS", "the block at an address, word by word", 2, 2 },
+	{ "help", NULL, "[COMMAND]", "this text, or that of one command", 0, 1 },
+};
+const size_t nr_commands = sizeof commands / sizeof commands[0];
+
+/* All output is UTF-8, whatever the locale calls it: JSON must be, too. */
+static void set_locale(void)
+{
+	setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8"))
+		setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static enum exit_status finish(enum exit_status result)
+{
+	const char *message;
+
+	if (output_finish(&message) == DL_OK)
+		return result;
+	if (message)
+		say("standard output: %s", message);
+	return EXIT_DAMAGED;
+}
+
+/* Damage of the file explains why nothing was found: it is the better answer. */
+static enum exit_status run(const struct options *opts)
+{
+	struct session s;
+	enum dl_status status;
+	enum exit_status result;
+
+	session_init(&s, opts);
+	status = opts->command->run(&s);
+	progress_line_clear(&s.line);
+	result = finish(exit_status_of(status));
+	if (exit_status_of(status) != EXIT_DONE && s.err.text[0])
+		say_of(status == DL_USAGE ? NULL : opts->word[0], s.err.text);
+	if (session_damage(&s) && result <= EXIT_NO_DUMP && result != EXIT_USAGE)
+		result = EXIT_DAMAGED;
+	session_deinit(&s);
+	return result;
+}
+
+static enum exit_status help(const struct options *opts)
+{
+	const struct command *about = opts->command;
+
+	if (about && !about->run && opts->nr_words) {
+		about = command_find(opts->word[0]);
+		if (!about) {
+			say("unknown command %s; see dumpleak help", opts->word[0]);
+			return EXIT_USAGE;
+		}
+	}
+	usage_print(stdout, about);
+	return finish(EXIT_DONE);
+}
+
+int main(int argc, char **argv)
+{
+	struct options opts;
+	struct dl_err err = { "" };
+
+	signal(SIGPIPE, SIG_IGN);       /* a closed pipe is a write error like others */
+	set_locale();
+	if (options_parse(argc, argv, &opts, &err)) {
+		say("%s", err.text);
+		return EXIT_USAGE;
+	}
+	if (opts.version) {
+		puts("dumpleak " DUMPLEAK_VERSION);
+		return (int)finish(EXIT_DONE);
+	}
+	if (opts.help || !opts.command->run)
+		return (int)help(&opts);
+	return (int)run(&opts);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file name to findings, one step at a time.
+ */
+#include "session.h"
+
+#include "dumpleak/report/utf8.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void session_init(struct session *s, const struct options *opts)
+{
+	memset(s, 0, sizeof *s);
+	s->opts = opts;
+	arena_init(&s->arena);
+	progress_line_init(&s->line, !opts->quiet && isatty(STDERR_FILENO));
+}
+
+void session_deinit(struct session *s)
+{
+	if (s->has_findings)
+		findings_deinit(&s->findings);
+	if (s->has_targets)
+		targets_deinit(&s->targets);
+	if (s->has_classes) {
+		classes_deinit(&s->tags);
+		classes_deinit(&s->classes);
+	}
+	if (s->has_ledger)
+		ledger_deinit(&s->ledger);
+	if (s->has_pool)
+		pool_deinit(&s->pool);
+	if (s->has_os)
+		os_close(&s->os);
+	if (s->container)
+		container_close(s->container);
+	if (s->source)
+		source_close(s->source);
+	if (s->has_tagnames)
+		tagnames_deinit(&s->tagnames);
+	progress_line_deinit(&s->line);
+	arena_deinit(&s->arena);
+}
+
+static const struct progress *progress_of(struct session *s)
+{
+	return &s->line.progress;
+}
+
+/* Raw memory has no header: a Windows kernel in it is its only mark. */
+static enum dl_status open_raw(struct session *s)
+{
+	enum dl_status status = container_open_raw(s->source, 0, &s->container, &s->err);
+
+	if (status)
+		return DL_NOTDUMP;
+	s->raw = true;
+	status = os_open(s->container, progress_of(s), &s->os, &s->err);
+	s->has_os = status == DL_OK;
+	if (status != DL_NOTFOUND)
+		return status;
+	return err_set(&s->err, DL_NOTDUMP, "not a dump: no known header, and no "
+		       "Windows kernel in it as raw memory");
+}
+
+enum dl_status session_open(struct session *s)
+{
+	enum dl_status status;
+
+	if (s->container)
+		return DL_OK;
+	status = source_open_path(s->opts->word[0], NULL, &s->source, &s->err);
+	if (status)
+		return status;
+	status = container_open(s->source, &s->container, &s->err);
+	return status == DL_NOTDUMP ? open_raw(s) : status;
+}
+
+enum dl_status session_os(struct session *s)
+{
+	enum dl_status status = session_open(s);
+
+	if (status || s->has_os)
+		return status;
+	status = os_open(s->container, progress_of(s), &s->os, &s->err);
+	s->has_os = status == DL_OK;
+	if (status)
+		snprintf(s->os_reason, sizeof s->os_reason, "%s", s->err.text);
+	return status;
+}
+
+enum dl_status session_pool(struct session *s)
+{
+	struct pool_options opts = { s->opts->jobs, progress_of(s) };
+	enum dl_status status = session_os(s);
+
+	if (status || s->has_pool)
+		return status;
+	status = pool_scan(&s->os, &opts, &s->pool, &s->err);
+	if (status) {
+		snprintf(s->pool_reason, sizeof s->pool_reason, "%s", s->err.text);
+		pool_deinit(&s->pool);
+		return status;
+	}
+	s->has_pool = true;
+	return pool_objects(&s->os, &s->pool, &s->err);
+}
+
+enum dl_status session_ledger(struct session *s)
+{
+	enum dl_status status = session_pool(s);
+
+	if (status || s->has_ledger)
+		return status;
+	status = ledger_make(&s->pool, &s->ledger, &s->err);
+	s->has_ledger = status == DL_OK;
+	return status;
+}
+
+enum dl_status session_classes(struct session *s)
+{
+	enum dl_status status = session_pool(s);
+
+	if (status || s->has_classes)
+		return status;
+	status = classes_make(&s->pool, &s->classes, &s->err);
+	if (status)
+		return status;
+	status = classes_by_tag(&s->classes, &s->tags, &s->err);
+	if (status)
+		classes_deinit(&s->classes);
+	s->has_classes = status == DL_OK;
+	return status;
+}
+
+enum dl_status session_targets(struct session *s)
+{
+	enum dl_status status = session_pool(s);
+
+	if (status || s->has_targets)
+		return status;
+	status = targets_init(&s->targets, &s->os, &s->pool, &s->err);
+	s->has_targets = status == DL_OK;
+	return status;
+}
+
+enum dl_status session_findings(struct session *s)
+{
+	struct mine_options opts = { s->opts->jobs, progress_of(s) };
+	enum dl_status status = session_ledger(s);
+
+	if (!status)
+		status = session_classes(s);
+	if (!status)
+		status = session_targets(s);
+	if (status || s->has_findings)
+		return status;
+	status = mine_run(&s->targets, &s->ledger, &s->classes, &opts, &s->findings,
+			  &s->err);
+	s->has_findings = status == DL_OK;
+	return status;
+}
+
+enum dl_status session_tagnames(struct session *s)
+{
+	if (!s->opts->pooltag || s->has_tagnames)
+		return DL_OK;
+	tagnames_init(&s->tagnames);
+	s->has_tagnames = true;
+	return tagnames_load(&s->tagnames, s->opts->pooltag, &s->err);
+}
+
+const struct report_input *session_input(struct session *s)
+{
+	struct report_input *in = &s->input;
+	struct report_dump *d = &in->dump;
+	const char *path = s->opts->word[0];
+
+	d->path = utf8_printable(&s->arena, (struct bytes){ (const uint8_t *)path, strlen(path) });
+	d->header = container_header(s->container);
+	container_count(s->container, &d->pages_present, &d->pages_absent, &d->pages_exact);
+	d->notes = container_notes(s->container, &d->nr_notes);
+	d->damage = source_damage(s->source);
+	in->os = s->has_os ? &s->os : NULL;
+	in->os_reason = s->os_reason;
+	in->pool = s->has_pool ? &s->pool : NULL;
+	in->pool_reason = s->pool_reason;
+	in->ledger = s->has_ledger ? &s->ledger : NULL;
+	in->classes = s->has_classes ? &s->classes : NULL;
+	in->tags = s->has_classes ? &s->tags : NULL;
+	in->findings = s->has_findings ? &s->findings : NULL;
+	in->tagnames = s->has_tagnames ? &s->tagnames : NULL;
+	return d->path ? in : NULL;
+}
+
+bool session_damage(struct session *s)
+{
+	const struct dump_note *notes;
+	bool damaged = false;
+	size_t n;
+
+	if (!s->container)
+		return false;
+	notes = container_notes(s->container, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (notes[i].kind == DL_OK)
+			continue;
+		damaged = true;
+		say_of(s->opts->word[0], notes[i].text);
+	}
+	return damaged;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Use and fragmentation of the pools, and how they agree with the kernel. */
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { MAX_DIFFERING = 12 };
+
+static void usage_row(struct table *t, const char *name, const struct pool_totals *totals)
+{
+	const uint64_t *b = totals->blocks;
+	char size[24], n[32], share[16];
+
+	table_row(t, NULL);
+	table_cell(t, "%s", name);
+	table_cell(t, "%s", text_size(totals->bytes, size));
+	table_cell(t, "%s", known_size(totals->limit_bytes, size));
+	table_cell(t, "%s", share_text(totals->limit_bytes.known
+		   ? ratio(totals->bytes, totals->limit_bytes.value) : -1, share));
+	table_cell(t, "%s", text_count(totals->pages + totals->big_pages, n));
+	table_cell(t, "%s", text_count(b[BLOCK_IN_USE], n));
+	table_cell(t, "%s", text_count(b[BLOCK_FREE], n));
+	table_cell(t, "%s", text_count(b[BLOCK_CACHED], n));
+	table_cell(t, "%s", text_count(b[BLOCK_PARKED], n));
+}
+
+static bool is_empty(const struct pool_totals *t)
+{
+	return !t->bytes && !t->absent_pages && !t->paged_out_pages;
+}
+
+static void usage_table(const struct pool *pool, struct paper *p)
+{
+	static const struct table_column columns[] = {
+		{ "POOL", 0 }, { "SIZE", TABLE_RIGHT }, { "LIMIT", TABLE_RIGHT },
+		{ "USED", TABLE_RIGHT }, { "PAGES", TABLE_RIGHT }, { "IN USE", TABLE_RIGHT },
+		{ "FREE", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT }, { "PARKED", TABLE_RIGHT },
+	};
+	struct table t;
+
+	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
+	for (int kind = 0; kind < NR_POOL_KINDS; kind++)
+		if (kind != POOL_SESSION || !is_empty(&pool->totals[kind]))
+			usage_row(&t, pool_kind_name((enum pool_kind)kind),
+				  &pool->totals[kind]);
+	table_end(&t);
+}
+
+static void limit_words(const struct pool_totals *t, const char *name, struct paper *p)
+{
+	char size[24], limit[24], share[16];
+	double used;
+
+	if (!t->limit_bytes.known || !t->limit_bytes.value)
+		return;
+	used = ratio(t->bytes, t->limit_bytes.value);
+	if (used < 0.8)
+		return;
+	paper_text(p, 2, "The %s pool is %s its limit: %s of %s (%s). Allocations "
+		   "fail when it is reached, and drivers that do not expect it take the "
+		   "machine down.", name, used < 0.95 ? "near" : "at",
+		   text_size(t->bytes, size), text_size(t->limit_bytes.value, limit),
+		   share_text(used, share));
+}
+
+static void size_class_name(size_t i, char out[32])
+{
+	char size[24];
+
+	if (i + 1 < FREE_SIZE_CLASSES)
+		snprintf(out, 32, "up to %s", text_size((uint64_t)8 << i, size));
+	else
+		snprintf(out, 32, "more");
+}
+
+static void free_table(const struct pool *pool, struct paper *p)
+{
+	static const struct table_column columns[] = {
+		{ "FREE BLOCKS OF", 0 }, { "NONPAGED", TABLE_RIGHT },
+		{ "SHARE", TABLE_RIGHT }, { "PAGED", TABLE_RIGHT }, { "SHARE", TABLE_RIGHT },
+	};
+	struct table t;
+
+	paper_blank(p);
+	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
+	for (size_t i = 0; i < FREE_SIZE_CLASSES; i++) {
+		char name[32], size[24], share[16];
+
+		if (!pool->totals[POOL_NONPAGED].free_by_size[i] &&
+		    !pool->totals[POOL_PAGED].free_by_size[i])
+			continue;
+		table_row(&t, NULL);
+		size_class_name(i, name);
+		table_cell(&t, "%s", name);
+		for (int kind = POOL_NONPAGED; kind <= POOL_PAGED; kind++) {
+			const struct pool_totals *totals = &pool->totals[kind];
+
+			table_cell(&t, "%s", text_size(totals->free_by_size[i], size));
+			table_cell(&t, "%s", share_text(ratio(totals->free_by_size[i],
+				   totals->block_bytes[BLOCK_FREE]), share));
+		}
+	}
+	table_end(&t);
+}
+
+static void fragmentation(const char *name, const struct pool_totals *t, struct paper *p)
+{
+	char bytes[24], largest[24], lone[32], lone_bytes[24], runs[32], pages[32], run[32];
+	char share[16];
+
+	paper_text(p, 2, "%s: %s free inside its pages (%s of them), the largest free "
+		   "block %s; %s pages are kept by one small block each, with %s free "
+		   "around it; whole free pages: %s in %s runs, the longest %s.", name,
+		   text_size(t->block_bytes[BLOCK_FREE], bytes),
+		   share_text(ratio(t->block_bytes[BLOCK_FREE], t->pages * PAGE_BYTES), share),
+		   text_size(t->largest_free, largest), text_count(t->lone_pages, lone),
+		   text_size(t->lone_bytes_free, lone_bytes),
+		   text_count(t->free_run_pages, pages), text_count(t->free_runs, runs),
+		   text_count(t->largest_free_run, run));
+}
+
+void text_pool(const struct report_input *in, struct paper *p)
+{
+	const struct pool *pool = in->pool;
+
+	paper_heading(p, "POOL");
+	usage_table(pool, p);
+	limit_words(&pool->totals[POOL_NONPAGED], "nonpaged", p);
+	limit_words(&pool->totals[POOL_PAGED], "paged", p);
+	paper_text(p, 2, "Cached blocks are freed, but kept on the pool's lookaside "
+		   "lists; parked ones wait on lookaside lists of drivers.");
+	paper_heading(p, "FRAGMENTATION");
+	fragmentation("Nonpaged", &pool->totals[POOL_NONPAGED], p);
+	if (!is_empty(&pool->totals[POOL_PAGED]))
+		fragmentation("Paged", &pool->totals[POOL_PAGED], p);
+	free_table(pool, p);
+}
+
+static void differing_row(struct table *t, const struct report_input *in,
+			  const struct ledger_row *row)
+{
+	char tag[TAG_TEXT_MAX], n[32];
+	int64_t diff = ledger_diff(row);
+
+	table_row(t, NULL);
+	table_cell(t, "%s", tag_text(row->tag, tag));
+	if (row->counted) {
+		table_cell(t, "%s", text_count(row->counted_blocks[0] +
+					       row->counted_blocks[1], n));
+		table_cell(t, "%s", text_count(row->counted_bytes[0] +
+					       row->counted_bytes[1], n));
+	} else {
+		table_cell(t, "none");
+		table_cell(t, "none");
+	}
+	table_cell(t, "%s", text_count(row->walked_blocks[0] + row->walked_blocks[1], n));
+	table_cell(t, "%s", text_count(row->walked_bytes[0] + row->walked_bytes[1], n));
+	table_cell(t, "%s", text_count(row->cached_bytes[0] + row->cached_bytes[1], n));
+	table_cell(t, "%+" PRId64, diff);
+	table_cell(t, "%s", ledger_words(in, row));
+}
+
+static void differing_table(const struct report_input *in, struct paper *p)
+{
+	static const struct table_column columns[] = {
+		{ "TAG", 0 }, { "COUNTED", TABLE_RIGHT }, { "BYTES", TABLE_RIGHT },
+		{ "FOUND", TABLE_RIGHT }, { "BYTES", TABLE_RIGHT },
+		{ "CACHED", TABLE_RIGHT }, { "DIFFERENCE", TABLE_RIGHT },
+		{ "BECAUSE", TABLE_WRAP },
+	};
+	const struct ledger_row **rows;
+	struct table t;
+	size_t n;
+
+	rows = ledger_by_diff(in->ledger, &n);
+	if (!rows) {
+		p->failed = true;
+		return;
+	}
+	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
+	for (size_t i = 0; i < n && i < MAX_DIFFERING; i++)
+		differing_row(&t, in, rows[i]);
+	table_end(&t);
+	if (n > MAX_DIFFERING)
+		paper_text(p, 2, "and %zu tags with smaller differences: see `dumpleak tags "
+			   "--ledger --sort=diff`.", n - MAX_DIFFERING);
+	free(rows);
+}
+
+void text_reconciliation(const struct report_input *in, struct paper *p)
+{
+	const struct ledger *l = in->ledger;
+	char found[24], counted[24], accounted[24], share[16], exact[32], all[32];
+
+	if (!l)
+		return;
+	paper_heading(p, "RECONCILIATION WITH THE KERNEL'S COUNTERS");
+	if (!l->known) {
+		paper_text(p, 2, "The kernel's per-tag counters were not found. Blocks in "
+			   "use hold %s; what share of the pool that is, is unknown.",
+			   text_size(l->bytes_walked, found));
+		return;
+	}
+	paper_text(p, 2, "This report accounts for %s of the pool that the kernel counts "
+		   "as allocated: %s of %s (%s bytes of %s). Of %" PRIu64 " tags with "
+		   "anything allocated, %" PRIu64 " agree to the block and the byte.",
+		   share_text(ratio(l->bytes_accounted, l->bytes_counted), share),
+		   text_size(l->bytes_accounted, accounted),
+		   text_size(l->bytes_counted, counted),
+		   text_count(l->bytes_accounted, exact), text_count(l->bytes_counted, all),
+		   l->tags_total, l->tags_matched);
+	differing_table(in, p);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers and findings to the few words they take in a sentence or a cell. */
+#include "words.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *tag_quoted(uint32_t tag, char out[TAG_QUOTED_MAX])
+{
+	size_t n;
+
+	out[0] = '\'';
+	tag_text(tag, out + 1);
+	n = strlen(out);
+	out[n] = '\'';
+	out[n + 1] = '\0';
+	return out;
+}
+
+char *share_text(double share, char out[16])
+{
+	if (!(share >= 0 && share <= 1e6))
+		strcpy(out, "unknown");
+	else if (share > 0 && share < 0.0005)
+		strcpy(out, "<0.1 %");
+	else if (share < 1 && share >= 0.9995)
+		strcpy(out, ">99.9 %");
+	else
+		snprintf(out, 16, "%.1f %%", share * 100);
+	return out;
+}
+
+char *va_text(const struct os *os, uint64_t va, char out[24])
+{
+	if (os && os->layout.ptr_bytes == 8)
+		snprintf(out, 24, "%08" PRIx32 "`%08" PRIx32, (uint32_t)(va >> 32),
+			 (uint32_t)va);
+	else
+		snprintf(out, 24, "%08" PRIx64, va);
+	return out;
+}
+
+void driver_words(const struct os *os, const struct driver *driver,
+		  const struct module *module, char *out, size_t n)
+{
+	const char *name = driver && *driver->name ? driver->name : NULL;
+	char va[24];
+
+	if (!module && driver && driver->module >= 0)
+		module = &os->modules[driver->module];
+	if (!name && driver && !module)
+		snprintf(out, n, "driver object %s", va_text(os, driver->va, va));
+	else if (name && module)
+		snprintf(out, n, "%s (%s)", name, module->name);
+	else
+		snprintf(out, n, "%s", name ? name : module ? module->name : "unknown");
+}
+
+int64_t ledger_diff(const struct ledger_row *row)
+{
+	uint64_t walked = row->walked_bytes[0] + row->walked_bytes[1];
+
+	return (int64_t)(walked - row->counted_bytes[0] - row->counted_bytes[1]);
+}
+
+static bool cached_explains(const struct ledger_row *row)
+{
+	uint64_t cached = row->cached_bytes[0] + row->cached_bytes[1];
+	int64_t diff = ledger_diff(row);
+
+	return cached && diff < 0 && (uint64_t)-diff <= cached;
+}
+
+/* What could hide @bytes: only something that is large enough. */
+static const char *missing_words(const struct pool *pool, int paged, uint64_t bytes)
+{
+	const struct pool_totals *a = &pool->totals[paged ? POOL_PAGED : POOL_NONPAGED];
+	const struct pool_totals *b = &pool->totals[paged ? POOL_SESSION : POOL_NONPAGED];
+
+	if (a->lost_bytes + b->lost_bytes >= bytes)
+		return "damaged";
+	if ((a->paged_out_pages + b->paged_out_pages) * PAGE_BYTES >= bytes)
+		return "paged out";
+	if ((a->absent_pages + b->absent_pages) * PAGE_BYTES >= bytes)
+		return "absent";
+	return "unexplained";
+}
+
+const char *ledger_words(const struct report_input *in, const struct ledger_row *row)
+{
+	if (row->matches)
+		return NULL;
+	if (!row->counted)
+		return "not counted by the kernel";
+	if (cached_explains(row))
+		return "cached";
+	for (int i = 0; in->pool && i < 2; i++)
+		if (row->walked_bytes[i] < row->counted_bytes[i])
+			return missing_words(in->pool, i, row->counted_bytes[i] -
+					     row->walked_bytes[i]);
+	return "unexplained";
+}
+
+static uint64_t magnitude(const struct ledger_row *row)
+{
+	int64_t diff = ledger_diff(row);
+
+	return diff < 0 ? 0 - (uint64_t)diff : (uint64_t)diff;
+}
+
+static int by_magnitude(const void *a, const void *b)
+{
+	const struct ledger_row *x = *(const struct ledger_row *const *)a;
+	const struct ledger_row *y = *(const struct ledger_row *const *)b;
+
+	if (magnitude(x) != magnitude(y))
+		return magnitude(x) < magnitude(y) ? 1 : -1;
+	return x->tag < y->tag ? -1 : x->tag > y->tag;
+}
+
+const struct ledger_row **ledger_by_diff(const struct ledger *ledger, size_t *n)
+{
+	const struct ledger_row **list = calloc(ledger->nr + 1, sizeof *list);
+
+	*n = 0;
+	for (size_t i = 0; list && i < ledger->nr; i++)
+		if (!ledger->rows[i].matches)
+			list[(*n)++] = &ledger->rows[i];
+	if (list)
+		qsort(list, *n, sizeof *list, by_magnitude);
+	return list;
+}
