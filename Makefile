@@ -25,7 +25,7 @@ CLI_SRC := $(filter-out %_test.c,$(wildcard src/cli/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(B)/%.o)
 # the commands without main(), for the tests of the command line
-CLI_LIB := $(filter-out %/main.o,$(CLI_OBJ))
+CLI_LIB := $(B)/libcli.a
 TESTS   := $(patsubst src/%.c,$(B)/test/%,$(wildcard src/*/*_test.c))
 
 .PHONY: all demo check unit e2e asan fuzz bench fixtures golden tidy layers lint \
@@ -37,6 +37,9 @@ $(B)/dumpleak: $(CLI_OBJ) $(B)/libdumpleak.a
 
 $(B)/libdumpleak.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+
+$(CLI_LIB): $(filter-out %/main.o,$(CLI_OBJ))
+	rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
