@@ -670,8 +670,6 @@ static void test_real_files_agree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		/* first: cmocka changes the signal handlers between tests */
-		cmocka_unit_test(test_shrinking_file),
 		cmocka_unit_test(test_every_kind_every_way),
 		cmocka_unit_test(test_malformed_headers),
 		cmocka_unit_test(test_damaged_pages),
@@ -680,6 +678,7 @@ int main(void)
 		cmocka_unit_test(test_paging_is_noted),
 		cmocka_unit_test(test_small_stage_many_threads),
 		cmocka_unit_test(test_stage_stays_small),
+		cmocka_unit_test(test_shrinking_file),
 		cmocka_unit_test(test_real_files_agree),
 	};
 

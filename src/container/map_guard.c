@@ -36,7 +36,7 @@ static struct guard_slot guards[GUARD_SLOTS];
 static struct foreign_slot foreigns[FOREIGN_SLOTS];
 static struct sigaction previous;
 static size_t page_bytes;
-static bool installed;
+static _Thread_local volatile sig_atomic_t chaining;
 
 static void mark(struct guard_slot *g, uint64_t off)
 {
@@ -86,16 +86,27 @@ static void end_if_foreign(void)
 	}
 }
 
+/* False if there is no previous handler, or it has just passed this on to us. */
+static bool call_previous(int sig, siginfo_t *info, void *context)
+{
+	bool has_info = previous.sa_flags & SA_SIGINFO;
+
+	if (chaining || (!has_info && (previous.sa_handler == SIG_DFL ||
+				       previous.sa_handler == SIG_IGN)))
+		return false;
+	chaining = 1;
+	if (has_info)
+		previous.sa_sigaction(sig, info, context);
+	else
+		previous.sa_handler(sig);
+	chaining = 0;
+	return true;
+}
+
 static void chain(int sig, siginfo_t *info, void *context)
 {
-	if (previous.sa_flags & SA_SIGINFO) {
-		previous.sa_sigaction(sig, info, context);
+	if (call_previous(sig, info, context))
 		return;
-	}
-	if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-		previous.sa_handler(sig);
-		return;
-	}
 	signal(sig, SIG_DFL); /* the fault happens again, or the signal is sent again */
 	if (info->si_code <= 0)
 		raise(sig);
@@ -111,22 +122,37 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	chain(sig, info, context);
 }
 
-static void install(void)
+static bool is_ours(const struct sigaction *sa)
 {
-	struct sigaction sa = { .sa_sigaction = on_sigbus,
-				.sa_flags = SA_SIGINFO | SA_ONSTACK };
+	return (sa->sa_flags & SA_SIGINFO) && sa->sa_sigaction == on_sigbus;
+}
+
+/* Looks every time: a host program may have changed its handlers meanwhile. */
+static bool install(void)
+{
+	struct sigaction now, sa = { .sa_sigaction = on_sigbus,
+				     .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	long n = sysconf(_SC_PAGESIZE);
 
 	page_bytes = n > 0 ? (size_t)n : 4096;
+	if (sigaction(SIGBUS, NULL, &now))
+		return false;
+	if (is_ours(&now))
+		return true;
+	previous = now;
 	sigemptyset(&sa.sa_mask);
-	installed = sigaction(SIGBUS, &sa, &previous) == 0;
+	return sigaction(SIGBUS, &sa, NULL) == 0;
 }
 
 static bool ready(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	bool ok;
 
-	return pthread_once(&once, install) == 0 && installed;
+	pthread_mutex_lock(&lock);
+	ok = install();
+	pthread_mutex_unlock(&lock);
+	return ok;
 }
 
 static bool take(atomic_bool *taken)

@@ -123,7 +123,8 @@ void container_count(struct container *container, uint64_t *present,
 
 /**
  * container_notes - what contradicts itself or is cut; *@n of them, borrowed
- * until the next container call
+ * until the next container call. Includes what source_damage() says by now, so
+ * ask again after reading pages.
  */
 const struct dump_note *container_notes(struct container *container, size_t *n);
 

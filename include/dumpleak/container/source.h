@@ -27,8 +27,8 @@ struct source_options {
 /**
  * source_open_path - open a file, recognising gzip by its first bytes
  * Directories, FIFOs, sockets and devices are refused by name (a FIFO without
- * blocking on it), an empty file is DL_NOTDUMP, no permission or no such file
- * is DL_IO. @opts may be NULL. Close with source_close().
+ * blocking on it); they and empty files are DL_NOTDUMP, no permission or no
+ * such file is DL_IO. @opts may be NULL. Close with source_close().
  */
 enum dl_status source_open_path(const char *path, const struct source_options *opts,
 				struct source **out, struct dl_err *err);
@@ -59,7 +59,8 @@ enum dl_status source_read(struct source *source, uint64_t off, void *buf,
 /**
  * source_map - the @n bytes at @off without copying
  * Returns NULL where the source cannot (compressed, not mapped, out of range):
- * then use source_read(). Borrowed until source_close().
+ * then use source_read(). Borrowed until source_close(). If the file becomes
+ * shorter meanwhile, its lost pages turn into zeros and source_damage() tells.
  */
 const uint8_t *source_map(struct source *source, uint64_t off, size_t n);
 
