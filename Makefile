@@ -102,15 +102,20 @@ bench: $(B)/dumpleak $(B)/gen
 
 # --- fuzzing: one target per container and walker --------------------------------
 FUZZ_SECONDS ?= 20
-FUZZERS := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZERS  := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
 
-$(B)/fuzz/%: fuzz/%.c $(LIB_SRC)
+$(B)/fuzz/%: fuzz/%.c $(B)/libdumpleak.a
 	@mkdir -p $(@D)
-	$(CLANG) $(STD) -Iinclude $(PC_C) -O1 -g -fsanitize=fuzzer,address,undefined \
-	 -fno-sanitize-recover=undefined -o $@ $< $(LIB_SRC) $(LIBS)
+	$(CC) $(ALL_C) -fsanitize=fuzzer -o $@ $< $(B)/libdumpleak.a $(LIBS)
 
-fuzz: $(FUZZERS)
-	B=$(B) SECONDS_EACH=$(FUZZ_SECONDS) sh tools/fuzz.sh
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+fuzz:
+	$(MAKE) B=$(B)-fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
+	 SAN='-fsanitize=fuzzer-no-link $(FUZZ_SAN)' fuzzers
+	B=$(B)-fuzz SECONDS_EACH=$(FUZZ_SECONDS) sh tools/fuzz.sh
 
 tidy:
 	@ls $(LIB_SRC) $(CLI_SRC) fixtures/gen/*.c | \
@@ -129,6 +134,6 @@ uninstall:
 	 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/dumpleak
 
 clean:
-	rm -rf $(B) $(B)-asan
+	rm -rf $(B) $(B)-asan $(B)-fuzz
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:=.d)
