@@ -178,7 +178,8 @@ static enum dl_status extend(struct gzip_index *g, struct dl_err *err)
 	g->front_index++;
 	if (report.damage[0] && !g->report.damage[0])
 		memcpy(g->report.damage, report.damage, sizeof report.damage);
-	memcpy(g->report.remark, report.remark, sizeof report.remark);
+	if (report.remark[0] && !g->report.remark[0])
+		memcpy(g->report.remark, report.remark, sizeof report.remark);
 	chunk_put(g, index, p, got);
 	if (st)
 		stop(g, st, &why);
