@@ -31,7 +31,7 @@ static enum dl_status no_block(struct session *s, uint64_t va)
 		return DL_NOMEM;
 	target_of(&s->targets, &s->os.vm, va, &target);
 	text = target_text(&s->targets, &target, &s->arena);
-	return err_set(&s->err, DL_NOTFOUND, "0x%" PRIx64 " is in no pool block: %s", va,
+	return err_set(&s->err, DL_NOTFOUND, "0x%" PRIx64 " is in no pool block, but: %s", va,
 		       text ? text : "unknown");
 }
 

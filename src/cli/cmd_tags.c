@@ -33,13 +33,14 @@ static uint64_t key_of_tag(uint32_t tag)
 static uint64_t key_of_diff(const struct ledger *ledger, const struct pool_class *c)
 {
 	const struct ledger_row *row = ledger_row_of(ledger, c->tag);
-	int i = c->pool != POOL_NONPAGED;
+	int paged = c->pool == POOL_PAGED;
+	uint64_t found, counted;
 
-	if (!row)
+	if (!row || c->pool == POOL_SESSION)
 		return 0;
-	return row->walked_bytes[i] > row->counted_bytes[i]
-	       ? row->walked_bytes[i] - row->counted_bytes[i]
-	       : row->counted_bytes[i] - row->walked_bytes[i];
+	found = ledger_found_bytes(row, paged);
+	counted = row->counted_bytes[paged];
+	return found > counted ? found - counted : counted - found;
 }
 
 static uint64_t key_of(const struct session *s, const struct pool_class *c)
@@ -57,6 +58,9 @@ static bool fits(const struct options *o, const struct pool_class *c)
 	if (o->has_tag && !tag_matches(o->tag, c->tag))
 		return false;
 	if (o->has_pool && o->pool != c->pool)
+		return false;
+	/* tags of free blocks are what is left of former owners */
+	if (!c->blocks && !c->cached_blocks && !o->ledger && o->sort != SORT_DIFF)
 		return false;
 	return c->bytes >= o->min_bytes;
 }

@@ -92,7 +92,7 @@ enum dl_status session_os(struct session *s)
 
 enum dl_status session_pool(struct session *s)
 {
-	struct pool_options opts = { s->opts->jobs, progress_of(s) };
+	struct pool_options opts = { .jobs = s->opts->jobs, .progress = progress_of(s) };
 	enum dl_status status = session_os(s);
 
 	if (status || s->has_pool)
@@ -147,7 +147,7 @@ enum dl_status session_targets(struct session *s)
 
 enum dl_status session_findings(struct session *s)
 {
-	struct mine_options opts = { s->opts->jobs, progress_of(s) };
+	struct mine_options opts = { .jobs = s->opts->jobs, .progress = progress_of(s) };
 	enum dl_status status = session_ledger(s);
 
 	if (!status)

@@ -49,7 +49,8 @@ enum dl_status tags_json(const struct report_input *in, const struct tags_view *
 		const struct pool_class *c = view->rows[i];
 		const struct pool_totals *t = &in->pool->totals[c->pool];
 		const struct ledger_row *row =
-			view->ledger ? ledger_row_of(in->ledger, c->tag) : NULL;
+			view->ledger && c->pool != POOL_SESSION
+			? ledger_row_of(in->ledger, c->tag) : NULL;
 
 		o = jot_item(&j, list);
 		json_class(&j, o, c);

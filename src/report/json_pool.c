@@ -43,10 +43,23 @@ static void json_free_by_size(struct jot *j, json_t *parent, const struct pool_t
 	}
 }
 
-static void json_totals(struct jot *j, json_t *pool, const char *key,
-			const struct pool_totals *t)
+/* Only nonpaged pool keeps its free pages in lists that can be walked. */
+static void json_free_runs(struct jot *j, json_t *o, const struct pool_totals *t,
+			   enum pool_kind kind)
 {
-	json_t *o = jot_object(j, pool, key), *ranges;
+	struct known_u64 runs = { kind == POOL_NONPAGED, t->free_runs };
+	struct known_u64 pages = { kind == POOL_NONPAGED, t->free_run_pages };
+	struct known_u64 largest = { kind == POOL_NONPAGED, t->largest_free_run };
+
+	jot_known(j, o, "free_runs", runs);
+	jot_known(j, o, "free_run_pages", pages);
+	jot_known(j, o, "largest_free_run_pages", largest);
+}
+
+static void json_totals(struct jot *j, json_t *pool, const struct pool_totals *t,
+			enum pool_kind kind)
+{
+	json_t *o = jot_object(j, pool, pool_kind_name(kind)), *ranges;
 
 	jot_count(j, o, "bytes", t->bytes);
 	jot_count(j, o, "blocks", t->blocks[BLOCK_IN_USE]);
@@ -60,9 +73,7 @@ static void json_totals(struct jot *j, json_t *pool, const char *key,
 	jot_count(j, o, "big_pages", t->big_pages);
 	jot_count(j, o, "lone_pages", t->lone_pages);
 	jot_count(j, o, "lone_free_bytes", t->lone_bytes_free);
-	jot_count(j, o, "free_runs", t->free_runs);
-	jot_count(j, o, "free_run_pages", t->free_run_pages);
-	jot_count(j, o, "largest_free_run_pages", t->largest_free_run);
+	json_free_runs(j, o, t, kind);
 	jot_known(j, o, "limit_bytes", t->limit_bytes);
 	jot_count(j, o, "lost_bytes", t->lost_bytes);
 	jot_count(j, o, "paged_out_pages", t->paged_out_pages);
@@ -107,8 +118,7 @@ void json_pool(struct jot *j, json_t *root, const struct report_input *in)
 	}
 	o = jot_object(j, root, "pool");
 	for (int kind = 0; kind < NR_POOL_KINDS; kind++)
-		json_totals(j, o, pool_kind_name((enum pool_kind)kind),
-			    &in->pool->totals[kind]);
+		json_totals(j, o, &in->pool->totals[kind], (enum pool_kind)kind);
 	json_tables(j, o, &in->pool->tables);
 	json_lists(j, o, &in->pool->lists);
 }
@@ -132,8 +142,8 @@ void json_ledger_row(struct jot *j, json_t *parent, const struct ledger_row *row
 			jot_null(j, o, "counted_blocks");
 			jot_null(j, o, "counted_bytes");
 		}
-		jot_count(j, o, "found_blocks", row->walked_blocks[i]);
-		jot_count(j, o, "found_bytes", row->walked_bytes[i]);
+		jot_count(j, o, "found_blocks", ledger_found_blocks(row, i));
+		jot_count(j, o, "found_bytes", ledger_found_bytes(row, i));
 		jot_count(j, o, "cached_blocks", row->cached_blocks[i]);
 		jot_count(j, o, "cached_bytes", row->cached_bytes[i]);
 	}

@@ -48,33 +48,38 @@ static size_t natural_width(struct libscols_table *t, size_t col,
 	return max;
 }
 
-/* @s with line ends so that no line is wider than @width; NULL: no memory. */
+/*
+ * @s with line ends so that no line is wider than @width, at blanks (which go)
+ * or behind the backslashes and slashes of paths; NULL: no memory.
+ */
 static char *broken(const char *s, size_t width)
 {
-	size_t len = strlen(s), at = 0, k = 0;
-	char *out = malloc(2 * len + 1), *blank = NULL;
+	size_t len = strlen(s), at = 0, k = 0, end = 0;
+	char *out = malloc(2 * len + 1);
 
 	if (!out)
 		return NULL;
+	/* @end: where the line may end, behind the last blank or slash; 0: nowhere */
 	for (const char *p = s; *p; p++) {
 		bool starts = ((unsigned char)*p & 0xc0) != 0x80;
 
-		if (starts && at == width) {
-			if (blank) {
-				*blank = '\n';
-				at = width_of(blank + 1, (size_t)(out + k - blank - 1));
-			} else {
-				out[k++] = '\n';
-				at = 0;
-			}
-			blank = NULL;
-			if (*p == ' ' && at == 0)
-				continue;
+		if (starts && at == width && *p != ' ') {
+			if (!end)
+				end = k;
+			memmove(out + end + 1, out + end, k - end);
+			out[end] = '\n';
+			k++;
+			at = width_of(out + end + 1, k - end - 1);
+			end = 0;
+		} else if (starts && at == width) {
+			out[k++] = '\n';
+			at = end = 0;
+			continue;
 		}
-		if (*p == ' ')
-			blank = out + k;
 		out[k++] = *p;
 		at += starts;
+		if (*p == ' ' || *p == '\\' || *p == '/')
+			end = k;
 	}
 	out[k] = '\0';
 	return out;

@@ -201,7 +201,7 @@ enum dl_status tagnames_load(struct tagnames *t, const char *path, struct dl_err
 {
 	size_t n, before = t->nr;
 	enum dl_status status;
-	uint8_t *buf;
+	uint8_t *buf = NULL;
 	FILE *f = fopen(path, "rb");
 
 	if (!f)

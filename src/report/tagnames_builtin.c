@@ -183,7 +183,7 @@ const struct tag_meaning tagnames_builtin[] = {
 	  "driver framework: objects of a driver" },
 	{ FULL('W', 'm', 'i', 'R'), "nt", "WMI registrations" },
 	{ FULL('R', 'S', 'Y', 'M'), "nt",
-	  "symbols that the ReactOS kernel keeps for its debugger" },
+	  "symbols for the ReactOS kernel's debugger" },
 	{ WILD1('M', 'o', 'u'), "mouclass.sys", "mouse class driver" },
 	{ WILD1('N', 'p', 'F'), "npfs.sys", "named pipes" },
 	{ WILD1('F', 'i', 'l'), "nt", "FILE_OBJECT: an open file or device" },

@@ -45,8 +45,9 @@ static void top_table(const struct report_input *in, const struct classes *class
 	size_t n = 0;
 	struct table t;
 
+	/* sizes instead of meanings, which the table of tags has given */
 	for (size_t i = 0; i < 8; i++)
-		if (i != 2 || with_size)
+		if (i != (with_size ? 7 : 2))
 			mine[n++] = columns[i];
 	table_begin(&t, p, 2, mine, n);
 	for (size_t i = 0; i < classes->nr && i < TOP_ROWS; i++) {
@@ -54,7 +55,8 @@ static void top_table(const struct report_input *in, const struct classes *class
 			break;
 		table_row(&t, NULL);
 		class_cells(&t, in, &classes->list[i], with_size);
-		meaning_cell(&t, in, classes->list[i].tag);
+		if (!with_size)
+			meaning_cell(&t, in, classes->list[i].tag);
 	}
 	table_end(&t);
 }
@@ -81,28 +83,34 @@ static void counted_cell(struct table *t, bool counted, uint64_t v)
 		table_cell(t, "none");
 }
 
-/* The kernel counts paged and session pool as one. */
 static void ledger_cells(struct table *t, const struct report_input *in,
-			 const struct pool_class *c)
+			 const struct ledger_row *row, int paged)
 {
-	const struct ledger_row *row = ledger_row_of(in->ledger, c->tag);
-	int i = c->pool != POOL_NONPAGED;
-	static const struct ledger_row none;
-	const char *because;
+	uint64_t found = ledger_found_bytes(row, paged);
+	const char *because = ledger_words(in, row);
 	char n[32];
 
-	if (!row)
-		row = &none;
-	counted_cell(t, row->counted, row->allocs[i]);
-	counted_cell(t, row->counted, row->frees[i]);
-	counted_cell(t, row->counted, row->counted_blocks[i]);
-	counted_cell(t, row->counted, row->counted_bytes[i]);
-	table_cell(t, "%s", text_count(row->walked_blocks[i], n));
-	table_cell(t, "%s", text_count(row->walked_bytes[i], n));
-	table_cell(t, "%s", text_count(row->cached_blocks[i], n));
-	table_cell(t, "%+" PRId64, (int64_t)(row->walked_bytes[i] - row->counted_bytes[i]));
-	because = ledger_words(in, row);
+	counted_cell(t, row->counted, row->allocs[paged]);
+	counted_cell(t, row->counted, row->frees[paged]);
+	counted_cell(t, row->counted, row->counted_blocks[paged]);
+	counted_cell(t, row->counted, row->counted_bytes[paged]);
+	table_cell(t, "%s", text_count(ledger_found_blocks(row, paged), n));
+	table_cell(t, "%s", text_count(found, n));
+	table_cell(t, "%s", text_count(row->cached_blocks[paged], n));
+	table_cell(t, "%+" PRId64, (int64_t)(found - row->counted_bytes[paged]));
 	table_cell(t, "%s", because ? because : "agrees");
+}
+
+/* Session pool has counters of its own, which are not read. */
+static void uncounted_cells(struct table *t, const struct pool_class *c)
+{
+	char n[32];
+
+	for (int i = 0; i < 4; i++)
+		table_cell(t, "unknown");
+	table_cell(t, "%s", text_count(c->blocks, n));
+	table_cell(t, "%s", text_count(c->bytes, n));
+	table_cell(t, "%s", text_count(c->cached_blocks, n));
 }
 
 static void ledger_table(const struct report_input *in, const struct tags_view *view,
@@ -120,12 +128,17 @@ static void ledger_table(const struct report_input *in, const struct tags_view *
 	table_begin(&t, p, 0, columns, sizeof columns / sizeof columns[0]);
 	for (size_t i = 0; i < view->nr; i++) {
 		const struct pool_class *c = view->rows[i];
+		const struct ledger_row *row;
 		char tag[TAG_TEXT_MAX];
 
 		table_row(&t, NULL);
 		table_cell(&t, "%s", tag_text(c->tag, tag));
 		table_cell(&t, "%s", pool_kind_name(c->pool));
-		ledger_cells(&t, in, c);
+		row = c->pool == POOL_SESSION ? NULL : ledger_row_of(in->ledger, c->tag);
+		if (row)
+			ledger_cells(&t, in, row, c->pool == POOL_PAGED);
+		else
+			uncounted_cells(&t, c);
 	}
 	table_end(&t);
 }

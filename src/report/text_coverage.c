@@ -12,8 +12,8 @@ static void kind_coverage(const struct pool_totals *t, const char *name, struct 
 
 	if (!t->bytes && !t->paged_out_pages && !t->absent_pages)
 		return;
-	paper_field(p, name, "%s pages are in the page file, %s are not in this dump; %s "
-		    "trimmed pages were read; %s lost in damaged pages",
+	paper_field(p, name, "pages in the page file: %s; not in this dump: %s; trimmed, "
+		    "but still there: %s; lost in damaged pages: %s",
 		    text_count(t->paged_out_pages, out), text_count(t->absent_pages, absent),
 		    text_count(t->transition_pages, trimmed), text_size(t->lost_bytes, lost));
 }

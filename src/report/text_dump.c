@@ -29,11 +29,13 @@ static void format_fields(const struct report_input *in, struct paper *p)
 static void os_fields(const struct os *os, struct paper *p)
 {
 	char time[32], up[40], base[24], kdbg[24];
+	/* names of kernels that are not Microsoft's quote it already */
+	bool has_lab = *os->build_lab && !strstr(os->name, os->build_lab);
 
-	paper_field(p, "System", "%s%s%s, build %" PRIu32 ", %s%s%s%s", os->name,
-		    *os->service_pack ? " " : "", os->service_pack, os->build,
-		    machine_name(os->layout.machine),
-		    *os->build_lab ? " (" : "", os->build_lab, *os->build_lab ? ")" : "");
+	paper_field(p, "System", "%s%s%s, build %" PRIu32 ", %s%s%s", os->name,
+		    *os->service_pack ? ", " : "", os->service_pack, os->build,
+		    machine_name(os->layout.machine), has_lab ? ", " : "",
+		    has_lab ? os->build_lab : "");
 	paper_field(p, "Stopped at", "%s, up %s",
 		    os->system_time ? text_filetime(os->system_time, time) : "unknown time",
 		    os->up_time ? text_duration(os->up_time, up) : "unknown");
@@ -170,24 +172,25 @@ static void device_row(struct table *t, const struct os *os, const struct device
 	table_cell(t, "%s", found_words(d->found));
 }
 
-/* A device, and below it what is attached on top of it, at most so deep. */
+/* A device, and below it the devices attached on top of it: a loop ends there. */
 enum { MAX_STACK = 32 };
 
 static void device_stack(struct table *t, const struct os *os, const struct device *d,
-			 struct libscols_line *parent, int depth)
+			 struct libscols_line *parent)
 {
-	const struct device *above;
+	struct libscols_line *row;
+	char va[24];
 
 	device_row(t, os, d, parent);
-	above = d->attached_va ? os_device_at(os, d->attached_va) : NULL;
-	if (above && depth < MAX_STACK) {
-		struct libscols_line *row = t->line;
-
-		table_row(t, row);
-		table_cell(t, "attached above: %s, of %s", *above->name ? above->name
-			   : "(no name)", above->driver < 0 ? "unknown driver"
-			   : os->drivers[above->driver].name);
-		table_cell(t, "%s", va_text(os, above->va, (char[24]){ "" }));
+	row = t->line;
+	for (int i = 0; i < MAX_STACK && d->attached_va; i++) {
+		d = os_device_at(os, d->attached_va);
+		if (!d)
+			return;
+		row = table_row(t, row);
+		table_cell(t, "above: %s of %s", *d->name ? d->name : "(no name)",
+			   d->driver < 0 ? "unknown driver" : os->drivers[d->driver].name);
+		table_cell(t, "%s", va_text(os, d->va, va));
 	}
 }
 
@@ -196,7 +199,7 @@ static void devices_of(struct table *t, const struct os *os, int driver,
 {
 	for (size_t i = 0; i < os->nr_devices; i++)
 		if (os->devices[i].driver == driver)
-			device_stack(t, os, &os->devices[i], parent, 0);
+			device_stack(t, os, &os->devices[i], parent);
 }
 
 static void driver_row(struct table *t, const struct os *os, size_t i)
@@ -213,10 +216,18 @@ static void driver_row(struct table *t, const struct os *os, size_t i)
 	devices_of(t, os, (int)i, t->line);
 }
 
+static bool has_orphans(const struct os *os)
+{
+	for (size_t i = 0; i < os->nr_devices; i++)
+		if (os->devices[i].driver < 0)
+			return true;
+	return false;
+}
+
 static void devices_tree(const struct os *os, struct paper *p)
 {
 	static const struct table_column columns[] = {
-		{ "DRIVER, DEVICES, ATTACHED ABOVE", TABLE_TREE }, { "ADDRESS", 0 },
+		{ "DRIVER, DEVICES", TABLE_TREE }, { "ADDRESS", 0 },
 		{ "EXTENSION", 0 }, { "FOUND", TABLE_WRAP },
 	};
 	struct table t;
@@ -225,9 +236,11 @@ static void devices_tree(const struct os *os, struct paper *p)
 	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
 	for (size_t i = 0; i < os->nr_drivers; i++)
 		driver_row(&t, os, i);
-	table_row(&t, NULL);
-	table_cell(&t, "(driver unknown)");
-	devices_of(&t, os, -1, t.line);
+	if (has_orphans(os)) {
+		table_row(&t, NULL);
+		table_cell(&t, "(driver unknown)");
+		devices_of(&t, os, -1, t.line);
+	}
 	table_end(&t);
 }
 

@@ -106,18 +106,27 @@ static void free_table(const struct pool *pool, struct paper *p)
 
 static void fragmentation(const char *name, const struct pool_totals *t, struct paper *p)
 {
-	char bytes[24], largest[24], lone[32], lone_bytes[24], runs[32], pages[32], run[32];
-	char share[16];
+	char bytes[24], largest[24], lone[32], lone_bytes[24], share[16];
 
-	paper_text(p, 2, "%s: %s free inside its pages (%s of them), the largest free "
-		   "block %s; %s pages are kept by one small block each, with %s free "
-		   "around it; whole free pages: %s in %s runs, the longest %s.", name,
+	paper_text(p, 2, "%s: %s free inside its pages of small blocks (%s of them); the "
+		   "largest free block is %s; %s page%s kept by one small block each, with "
+		   "%s free around it.", name,
 		   text_size(t->block_bytes[BLOCK_FREE], bytes),
 		   share_text(ratio(t->block_bytes[BLOCK_FREE], t->pages * PAGE_BYTES), share),
 		   text_size(t->largest_free, largest), text_count(t->lone_pages, lone),
-		   text_size(t->lone_bytes_free, lone_bytes),
-		   text_count(t->free_run_pages, pages), text_count(t->free_runs, runs),
-		   text_count(t->largest_free_run, run));
+		   t->lone_pages == 1 ? " is" : "s are", text_size(t->lone_bytes_free, lone_bytes));
+}
+
+/* Only nonpaged pool keeps its free pages in lists that can be walked. */
+static void free_pages(const struct pool_totals *t, struct paper *p)
+{
+	char pages[32], runs[32], largest[32];
+
+	if (!t->free_run_pages)
+		return;
+	paper_text(p, 2, "Free whole pages of nonpaged pool: %s in %s run%s; the longest has "
+		   "%s.", text_count(t->free_run_pages, pages), text_count(t->free_runs, runs),
+		   plural(t->free_runs), text_count(t->largest_free_run, largest));
 }
 
 void text_pool(const struct report_input *in, struct paper *p)
@@ -132,6 +141,7 @@ void text_pool(const struct report_input *in, struct paper *p)
 		   "lists; parked ones wait on lookaside lists of drivers.");
 	paper_heading(p, "FRAGMENTATION");
 	fragmentation("Nonpaged", &pool->totals[POOL_NONPAGED], p);
+	free_pages(&pool->totals[POOL_NONPAGED], p);
 	if (!is_empty(&pool->totals[POOL_PAGED]))
 		fragmentation("Paged", &pool->totals[POOL_PAGED], p);
 	free_table(pool, p);
@@ -154,8 +164,10 @@ static void differing_row(struct table *t, const struct report_input *in,
 		table_cell(t, "none");
 		table_cell(t, "none");
 	}
-	table_cell(t, "%s", text_count(row->walked_blocks[0] + row->walked_blocks[1], n));
-	table_cell(t, "%s", text_count(row->walked_bytes[0] + row->walked_bytes[1], n));
+	table_cell(t, "%s", text_count(ledger_found_blocks(row, 0) +
+				       ledger_found_blocks(row, 1), n));
+	table_cell(t, "%s", text_count(ledger_found_bytes(row, 0) +
+				       ledger_found_bytes(row, 1), n));
 	table_cell(t, "%s", text_count(row->cached_bytes[0] + row->cached_bytes[1], n));
 	table_cell(t, "%+" PRId64, diff);
 	table_cell(t, "%s", ledger_words(in, row));

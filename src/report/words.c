@@ -18,6 +18,11 @@ char *tag_quoted(uint32_t tag, char out[TAG_QUOTED_MAX])
 	return out;
 }
 
+const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 char *share_text(double share, char out[16])
 {
 	if (!(share >= 0 && share <= 1e6))
@@ -59,9 +64,9 @@ void driver_words(const struct os *os, const struct driver *driver,
 
 int64_t ledger_diff(const struct ledger_row *row)
 {
-	uint64_t walked = row->walked_bytes[0] + row->walked_bytes[1];
+	uint64_t found = ledger_found_bytes(row, 0) + ledger_found_bytes(row, 1);
 
-	return (int64_t)(walked - row->counted_bytes[0] - row->counted_bytes[1]);
+	return (int64_t)(found - row->counted_bytes[0] - row->counted_bytes[1]);
 }
 
 static bool cached_explains(const struct ledger_row *row)
@@ -96,9 +101,9 @@ const char *ledger_words(const struct report_input *in, const struct ledger_row 
 	if (cached_explains(row))
 		return "cached";
 	for (int i = 0; in->pool && i < 2; i++)
-		if (row->walked_bytes[i] < row->counted_bytes[i])
+		if (ledger_found_bytes(row, i) < row->counted_bytes[i])
 			return missing_words(in->pool, i, row->counted_bytes[i] -
-					     row->walked_bytes[i]);
+					     ledger_found_bytes(row, i));
 	return "unexplained";
 }
 

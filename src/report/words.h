@@ -25,6 +25,9 @@ char *tag_quoted(uint32_t tag, char out[TAG_QUOTED_MAX]);
 /** share_text - "61.3 %", "<0.1 %", "unknown" for what is no share */
 char *share_text(double share, char out[16]);
 
+/** plural - "s", or "" for one */
+const char *plural(uint64_t n);
+
 static inline double ratio(uint64_t part, uint64_t whole)
 {
 	return whole ? (double)part / (double)whole : -1;
