@@ -182,16 +182,13 @@ static bool unloaded_at(struct os *os, uint64_t va, struct unloaded *u)
 	const struct unloaded_layout *l = &os->layout.unloaded;
 	uint8_t buf[0x40];
 	struct bytes b = struct_at(os, va, buf, l->stride);
-	uint64_t name_bytes = 0;
 
 	if (!field_get(b, l->start, &u->first_va) || !field_get(b, l->end, &u->end_va) ||
 	    !u->first_va || u->end_va <= u->first_va ||
 	    u->first_va < os->system_range_start)
 		return false;
 	u->time = field_or(b, l->time, 0);
-	if (os->layout.ustr_bytes.width)
-		name_bytes = le16(b.p + l->name.off);
-	u->name = name_bytes ? text_or_empty(os_ustr(os, va + l->name.off)) : "";
+	u->name = text_or_empty(os_ustr(os, va + l->name.off));
 	return true;
 }
 

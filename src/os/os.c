@@ -13,20 +13,62 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What each note was made from, so that one list in pieces does not drown all else. */
+struct os_alike {
+	const char *fmt[OS_MAX_NOTES];
+	const char *text[OS_MAX_NOTES]; /* without the count */
+	size_t more[OS_MAX_NOTES];
+};
+
+/* The count goes into the text at once: notes are read at any time. */
+static void count_alike(struct os *os, size_t i)
+{
+	size_t more = ++os->alike->more[i];
+	char text[600];
+	char *copy;
+
+	/* in steps, since each text stays in the arena: 1..9, 10.., 100.. */
+	if (more > 9 && more % (more > 99 ? 100 : 10))
+		return;
+	snprintf(text, sizeof text, "%s (and %s%zu more like this)", os->alike->text[i],
+		 more > 9 ? "at least " : "", more);
+	copy = arena_strdup(&os->arena, text);
+	if (copy)
+		os->notes[i].text = copy;
+}
+
+static bool enough_alike(struct os *os, const char *fmt)
+{
+	size_t alike = 0;
+
+	for (size_t i = 0; i < os->nr_notes; i++) {
+		if (os->alike->fmt[i] != fmt || ++alike < OS_NOTES_ALIKE)
+			continue;
+		count_alike(os, i);
+		return true;
+	}
+	return false;
+}
+
 void os_note(struct os *os, enum dl_status kind, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
 	char *copy;
 
-	if (os->nr_notes == OS_MAX_NOTES)
+	if (!os->alike)
+		os->alike = arena_alloc(&os->arena, sizeof *os->alike);
+	if (!os->alike || enough_alike(os, fmt) || os->nr_notes == OS_MAX_NOTES)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	copy = arena_strdup(&os->arena, text);
-	if (copy)
-		os->notes[os->nr_notes++] = (struct os_note){ copy, kind };
+	if (!copy)
+		return;
+	os->alike->fmt[os->nr_notes] = fmt;
+	os->alike->text[os->nr_notes] = copy;
+	os->notes[os->nr_notes++] = (struct os_note){ copy, kind };
 }
 
 struct bytes struct_at(struct os *os, uint64_t va, void *buf, size_t n)

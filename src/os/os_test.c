@@ -365,6 +365,20 @@ static void process_list_loops(void **state)
 	assert_true(has_note(&m->os, "list of threads runs into itself"));
 }
 
+static void notes_alike(void **state)
+{
+	struct os *os = opened(*state);
+
+	for (int i = 0; i < 100; i++)
+		os_note(os, DL_OK, "the %dth of many", i);
+	os_note(os, DL_OK, "another");
+	assert_int_equal(os->nr_notes, OS_NOTES_ALIKE + 1);
+	assert_string_equal(os->notes[2].text, "the 2th of many");
+	assert_string_equal(os->notes[3].text,
+			    "the 3th of many (and at least 90 more like this)");
+	assert_string_equal(os->notes[4].text, "another");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -377,6 +391,7 @@ int main(void)
 		TEST(unsupported_build), TEST(torn_clock), TEST(wild_system_range),
 		TEST(module_list_loops), TEST(module_list_breaks), TEST(hostile_names),
 		TEST(wild_modules), TEST(wild_image_headers), TEST(process_list_loops),
+		TEST(notes_alike),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ struct os_note {
 	enum dl_status kind;
 };
 
-enum { OS_MAX_NOTES = 64 };
+enum { OS_MAX_NOTES = 64, OS_NOTES_ALIKE = 4 };
 
 struct os {
 	struct container *container;
@@ -122,6 +122,7 @@ struct os {
 
 	struct os_note notes[OS_MAX_NOTES];
 	size_t nr_notes;
+	struct os_alike *alike;         /* private to os.c      */
 	struct os_objects *objects;     /* private to src/os/ */
 };
 
@@ -136,7 +137,11 @@ enum dl_status os_open(struct container *container, const struct progress *progr
 
 void os_close(struct os *os);
 
-/** os_note - add a remark; drops what exceeds OS_MAX_NOTES */
+/**
+ * os_note - add a remark
+ * Of one @fmt the first OS_NOTES_ALIKE are kept; the last of these ends in "and
+ * 12 more like this" for the others. Drops what exceeds OS_MAX_NOTES.
+ */
 void os_note(struct os *os, enum dl_status kind, const char *fmt, ...) DL_PRINTF(3, 4);
 
 /** os_module_at - the module whose image holds @va, or NULL */
