@@ -61,11 +61,11 @@ $(B)/test/memory/addrxlat_test: LIBS += $(shell pkg-config --libs libaddrxlat 2>
 unit: $(TESTS)
 	@set -e; for t in $(TESTS); do $$t; done
 
-$(B)/truth: tests/truth.c
+$(B)/truth $(B)/jsonq: $(B)/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) $(ALL_L) -o $@ $< $(shell pkg-config --libs jansson)
 
-e2e: $(B)/dumpleak $(B)/truth $(B)/fixtures/.small
+e2e: $(B)/dumpleak $(B)/truth $(B)/jsonq $(B)/fixtures/.small
 	B=$(B) sh tests/run.sh
 
 check: unit e2e layers lint
@@ -94,7 +94,7 @@ $(B)/fixtures/.small: $(B)/gen $(wildcard fixtures/specs/*.spec) tools/fixtures.
 fixtures: $(B)/fixtures/.small
 	B=$(B) sh tools/fixtures.sh full
 
-golden: $(B)/dumpleak $(B)/fixtures/.small
+golden: $(B)/dumpleak $(B)/jsonq $(B)/fixtures/.small
 	B=$(B) sh tests/golden.sh --rewrite
 
 bench: $(B)/dumpleak $(B)/gen

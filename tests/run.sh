@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# All tests from the outside.
+set -u
+bad=0
+for t in truth verdicts badinput golden real; do
+	[ -e tests/$t.sh ] || continue
+	sh tests/$t.sh || bad=1
+done
+exit $bad

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every generated dump: the blocks that were found against the blocks there are.
+. tests/lib.sh
+
+# What a damaged machine may lack, by spec: missing= for headers that were
+# overwritten, hidden= for cached blocks behind a page that is not there.
+allowed() {
+	case $1 in
+	corrupt-page) echo missing=5 ;;
+	broken-kdbg) echo hidden=400 ;;
+	holes) echo hidden=200 ;;
+	gaps) echo hidden=20 ;;
+	*) echo hidden=8 ;;
+	esac
+}
+
+status_of() {
+	case $1 in
+	holes|gaps) echo 0 ;;
+	runs-count|runs-past) echo 4 ;;
+	*) echo 0 ;;
+	esac
+}
+
+for truth in "$F"/*.truth; do
+	dump=${truth%.truth}
+	n=$(basename "$dump")
+	n=${n%%.*}
+	case $n in
+	*-full*) continue ;;
+	# the run list lies, or the page tables were cut off: no equality to ask for
+	runs-overlap|truncated) continue ;;
+	esac
+	run "$(status_of "$n")" blocks "$dump" --all --json || continue
+	# shellcheck disable=SC2046
+	if "$B/truth" "$truth" "$T/out" $(allowed "$n") >"$T/diff"; then ok
+	else not_ok "$(basename "$dump"):"; cat "$T/diff"; fi
+done
+finish truth
