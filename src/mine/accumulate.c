@@ -116,6 +116,8 @@ static void span_add(struct acc *a, const struct plan *p, uint64_t v, uint64_t w
 {
 	uint64_t bit = v - p->span_first;
 
+	if (p->stride > 1)
+		bit = bit % p->stride ? p->span : bit / p->stride;
 	if (bit >= p->span) {
 		a->outside += weight;
 		return;

@@ -18,7 +18,7 @@ static const double ENOUGH = 0.9;       /* of the blocks have an owner: go no de
 struct way {
 	uint64_t value;
 	const struct mined *c;
-	unsigned column, nr;
+	unsigned column, nr, group;
 	uint32_t owner[LEADS_MAX], parent[LEADS_MAX];
 	uint16_t path[LEADS_MAX];
 };
@@ -26,7 +26,8 @@ struct way {
 /* One thread's counts of one class. */
 struct count {
 	uint64_t *unions;
-	uint64_t paths[PATHS_MAX], combos[1 << TRACKED], looked_at;
+	uint64_t paths[PATHS_MAX], groups[GROUPS_MAX], combos[1 << TRACKED];
+	uint64_t looked_at;
 };
 
 struct following {
@@ -35,6 +36,20 @@ struct following {
 	struct way *ways;       /* [worker][WAY_SLOTS] */
 	bool active[MAX_CANDIDATES];
 };
+
+/* Deeper down the words are the same ones; they were grouped at depth 0. */
+static unsigned group_at(const struct following *x, unsigned worker,
+			 const struct mined *c, unsigned column, uint64_t v)
+{
+	struct target t;
+	struct group g;
+
+	if (c->depth || word_kind_of(x->m->rule, v) != WORD_KERNEL)
+		return NO_GROUP;
+	target_locate(x->m->t, &x->m->workers[worker].vm, v, &t);
+	group_of(x->m, &t, column, &g);
+	return group_find(c, &g);
+}
 
 static const struct way *way_of(const struct following *x, unsigned worker,
 				const struct mined *c, unsigned column, uint64_t v)
@@ -46,7 +61,8 @@ static const struct way *way_of(const struct following *x, unsigned worker,
 	if (way->c == c && way->value == v && way->column == column)
 		return way;
 	resolve_word(x->m, &x->m->workers[worker], c, v, c->depth, &leads);
-	*way = (struct way){ .value = v, .c = c, .column = column, .nr = leads.nr };
+	*way = (struct way){ .value = v, .c = c, .column = column, .nr = leads.nr,
+			      .group = group_at(x, worker, c, column, v) };
 	for (unsigned i = 0; i < leads.nr; i++) {
 		struct path p;
 
@@ -98,6 +114,8 @@ static void follow_block(void *ctx, unsigned worker, struct mined *c, size_t i,
 		const struct way *way = way_of(x, worker, c, col,
 					       le_word(user + col * width, width));
 
+		if (way->group != NO_GROUP)
+			n->groups[way->group]++;
 		for (unsigned w = 0; w < way->nr; w++) {
 			owner_set_add(&set, way->owner[w]);
 			owner_set_add(&set, way->parent[w]);
@@ -177,6 +195,8 @@ static void add_up(const struct following *x, struct mined *c)
 			c->combos[k] += n->combos[k];
 		for (size_t k = 0; k < c->nr_paths; k++)
 			c->paths[k].blocks += n->paths[k];
+		for (size_t k = 0; k < c->nr_groups; k++)
+			c->groups[k].blocks += n->groups[k];
 		c->looked_at += n->looked_at;
 	}
 }

@@ -64,6 +64,7 @@ static void walk_from(struct walk *w, size_t i)
 	uint8_t number = (uint8_t)(l->nr_chains + 1);
 	struct vm *vm = &w->m->workers[0].vm;
 	uint64_t va = pool_user_va(w->m->t->pool, i) + w->entry_off, next;
+	bool back;
 
 	l->nr_chains++;
 	l->chains[number].same_as = number;
@@ -73,10 +74,12 @@ static void walk_from(struct walk *w, size_t i)
 		l->visited++;
 		if (vm_word(vm, va, w->width, &next, NULL))
 			return;
-		l->linked += links_back(vm, w->width, va, next);
+		back = links_back(vm, w->width, va, next);
+		l->linked += back;
 		va = next;
 		if (!block_at(w, va, &i)) {
-			l->chains[number].head_va = va;
+			if (back)       /* else it is no list that ends here */
+				l->chains[number].head_va = va;
 			return;
 		}
 		if (l->chain[i - l->first]) {

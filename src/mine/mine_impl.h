@@ -59,6 +59,7 @@ struct plan {
 	bool table;                     /* keep further values one by one */
 	bool self;                      /* look for pointers into the block */
 	uint64_t span_first, span;      /* map of seen values; span 0: none */
+	uint64_t stride;                /* of the values in it */
 	uint64_t sampled_distinct;      /* values in the sample */
 };
 
@@ -120,6 +121,17 @@ struct path {
 	uint64_t blocks;                /* exact, of those looked at          */
 };
 
+/* What the pointers of one column lead to, whoever owns it. */
+enum { GROUPS_MAX = 192 };
+struct group {
+	uint16_t column;
+	uint8_t kind;                   /* enum target_kind; extension for events in one */
+	const void *thing;              /* device, driver, section, unloaded, ...        */
+	const struct module *module;
+	uint32_t tag;                   /* of a block */
+	uint64_t blocks;                /* exact      */
+};
+
 /* The lists that the blocks of one class are linked into. */
 enum { CHAINS_MAX = 250 };
 struct lists {
@@ -158,6 +170,8 @@ struct mined {
 	double stale_share;             /* of blocks, where nothing was written */
 	struct lists lists;
 
+	struct group groups[GROUPS_MAX];
+	size_t nr_groups;
 	struct path paths[PATHS_MAX];
 	size_t nr_paths;
 	uint8_t pointer_columns[MAX_COLUMNS];
@@ -170,6 +184,7 @@ struct mined {
 	uint64_t looked_at;             /* blocks                             */
 	uint64_t *unions;               /* per owner id: blocks leading there */
 	uint64_t combos[1 << TRACKED];  /* blocks by set of tracked owners    */
+	uint32_t ranked[MAX_OWNERS + 1];   /* owner ids of s->owners             */
 	uint64_t *control;              /* per owner id, of control_blocks    */
 };
 
@@ -233,20 +248,24 @@ void columns_sort_out(struct miner *m, struct mined *c);
 enum dl_status owners_find(struct miner *m, struct dl_err *err);
 
 /** owners_rank - fill s->owners and the verdict */
-enum dl_status owners_rank(struct miner *m, struct mined *c);
+void owners_rank(struct miner *m, struct mined *c);
 void verdict_judge(struct miner *m, struct mined *c);
 
-/** columns_describe - kinds, shares, top values and words */
+/** columns_describe - kinds, shares, top values and words; DL_NOMEM or DL_OK */
 enum dl_status columns_describe(struct miner *m, struct mined *c);
+
+/** column_words - the column for people; needs everything else of it */
+const char *column_words(struct miner *m, struct mined *c, unsigned col);
 
 /** next_steps - what to do with this suspect */
 void next_steps(struct miner *m, struct mined *c);
 
-/* ---- owners are numbered: devices, then drivers, then images -------------- */
+/* ---- owners are numbered: devices, drivers, images, unloaded images -------- */
 
 static inline uint32_t owner_ids(const struct os *os)
 {
-	return (uint32_t)(os->nr_devices + os->nr_drivers + os->nr_modules);
+	return (uint32_t)(os->nr_devices + os->nr_drivers + os->nr_modules +
+			  os->nr_unloaded);
 }
 
 enum { NO_OWNER = UINT32_MAX };
@@ -257,8 +276,21 @@ uint32_t owner_of_target(const struct targets *t, const struct target *target);
 /** owner_parent - a device's driver; NO_OWNER for all others */
 uint32_t owner_parent(const struct os *os, uint32_t id);
 
-/** owner_name - the device's, driver's or image's name, in @arena */
-const char *owner_name(const struct os *os, uint32_t id, struct arena *arena);
+/** owner_set_things - o->device, driver, module or unloaded, and its name */
+void owner_set_things(const struct os *os, uint32_t id, struct arena *arena,
+		      struct owner *o);
+
+/** path_text - "+0x18 -> LkNd +0xc -> device object", in @arena */
+const char *path_text(const struct miner *m, const struct mined *c, const struct path *p);
+
+/** path_weight - how much a way says about who owns the block, 0..1 */
+double path_weight(const struct miner *m, const struct path *p);
+
+/** group_of - what @target counts as in the columns' description */
+void group_of(const struct miner *m, const struct target *target, unsigned column,
+	      struct group *g);
+unsigned group_find(const struct mined *c, const struct group *g);
+enum { NO_GROUP = 0xff };
 
 /** mine_text - printf into the arena; NULL without memory */
 const char *mine_text(struct arena *arena, const char *fmt, ...) DL_PRINTF(2, 3);

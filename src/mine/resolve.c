@@ -47,6 +47,9 @@ uint32_t owner_of_target(const struct targets *t, const struct target *target)
 	if (target->kind == TARGET_MODULE)
 		return (uint32_t)(os->nr_devices + os->nr_drivers +
 				  (size_t)(target->module - os->modules));
+	if (target->kind == TARGET_UNLOADED)
+		return (uint32_t)(os->nr_devices + os->nr_drivers + os->nr_modules +
+				  (size_t)(target->unloaded - os->unloaded));
 	return NO_OWNER;
 }
 

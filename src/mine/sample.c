@@ -164,19 +164,39 @@ static void plan_heavy(struct plan *p, const struct frequent *f, size_t nr)
 	}
 }
 
+static uint64_t gcd(uint64_t a, uint64_t b)
+{
+	while (b) {
+		uint64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
 /*
  * Many values in a range that is not much wider than their number may be a
- * sequence: a bit for each possible value tells. Some room on both sides,
- * since the sample need not have met the first and the last.
+ * sequence, perhaps in steps: a bit for each possible value tells. Some room on
+ * both sides, since the sample need not have met the first and the last.
  */
-static void plan_span(struct plan *p, uint64_t min, uint64_t max, uint64_t blocks)
+static void plan_span(struct plan *p, const uint64_t *sorted, size_t n, uint64_t blocks)
 {
-	uint64_t range = max - min, room = range / 8 + 1024;
+	uint64_t min = sorted[0], steps, room, stride = 0;
 
-	if (range > SPAN_MAX / 2 || range / 64 > blocks)
+	for (size_t i = 1; i < n && stride != 1; i++)
+		stride = gcd(sorted[i] - min, stride);
+	if (!stride)
 		return;
-	p->span_first = min > room ? min - room : 0;
-	p->span = max + room - p->span_first;
+	steps = (sorted[n - 1] - min) / stride;
+	room = steps / 8 + 1024;
+	if (steps > SPAN_MAX / 2 || steps / 64 > blocks)
+		return;
+	if (min / stride < room)
+		room = min / stride;
+	p->stride = stride;
+	p->span_first = min - room * stride;
+	p->span = steps + room + steps / 8 + 1024;
 }
 
 /* @sorted: the column's sampled words, by value. */
@@ -196,7 +216,7 @@ static void plan_column(const struct mined *c, const uint64_t *sorted, struct pl
 	p->sampled_distinct = distinct;
 	p->table = distinct <= DISTINCT_CAP || c->s->class.blocks <= DISTINCT_CAP;
 	if (n && !p->table)
-		plan_span(p, sorted[0], sorted[n - 1], c->s->class.blocks);
+		plan_span(p, sorted, n, c->s->class.blocks);
 }
 
 static bool any_self(const struct miner *m, const struct mined *c, unsigned col)

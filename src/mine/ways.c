@@ -74,11 +74,66 @@ static void learn_path(struct learning *x, const struct path *p, uint64_t end_of
 	add_end(&x->paths[i], end_off);
 }
 
+void group_of(const struct miner *m, const struct target *target, unsigned column,
+	      struct group *g)
+{
+	memset(g, 0, sizeof *g);
+	g->column = (uint16_t)column;
+	g->kind = (uint8_t)target->kind;
+	switch (target->kind) {
+	case TARGET_DEVICE:
+	case TARGET_EXTENSION:
+	case TARGET_FILE:
+	case TARGET_IRP:
+		g->thing = target->device;
+		break;
+	case TARGET_DRIVER: g->thing = target->driver; break;
+	case TARGET_UNLOADED: g->thing = target->unloaded; break;
+	case TARGET_MODULE:
+		g->module = target->module;
+		g->thing = target->section;
+		break;
+	case TARGET_BLOCK:
+		g->tag = catalog_tag(&m->t->pool->blocks, target->block);
+		break;
+	default: break;
+	}
+}
+
+unsigned group_find(const struct mined *c, const struct group *g)
+{
+	for (size_t i = 0; i < c->nr_groups; i++) {
+		const struct group *o = &c->groups[i];
+
+		if (o->column == g->column && o->kind == g->kind && o->thing == g->thing &&
+		    o->module == g->module && o->tag == g->tag)
+			return (unsigned)i;
+	}
+	return NO_GROUP;
+}
+
+static void learn_group(struct learning *x, unsigned col, size_t k)
+{
+	struct mined *c = x->c;
+	uint64_t v = c->sample_words[col * c->cap_sample + k];
+	struct target t;
+	struct group g;
+
+	if (word_kind_of(x->m->rule, v) != WORD_KERNEL || c->nr_groups == GROUPS_MAX)
+		return;
+	target_locate(x->m->t, &x->m->workers[0].vm, v, &t);
+	group_of(x->m, &t, col, &g);
+	if (group_find(c, &g) == NO_GROUP)
+		c->groups[c->nr_groups++] = g;
+}
+
 static void learn_block(struct learning *x, size_t k)
 {
 	struct mined *c = x->c;
 	struct owner_set set = { .nr = 0 };
 
+	for (unsigned i = 0; !c->depth && i < c->nr_pointers; i++)
+		learn_group(x, c->pointer_columns[i], k);
 	for (unsigned col = 0; col < c->nr_columns; col++) {
 		struct leads leads;
 

@@ -84,6 +84,8 @@ struct owner {
 	struct evidence evidence[MAX_EVIDENCE];         /* strongest first */
 	unsigned nr_evidence;
 	const char *path;               /* evidence[0].path                */
+	const struct unloaded *unloaded;/* an image that is gone; else NULL */
+	const char *name;               /* of the device, driver or image   */
 };
 
 struct suspect {
@@ -103,6 +105,10 @@ struct suspect {
 	uint64_t samples[8];            /* user addresses, spread over the class */
 	unsigned nr_samples;
 	const char *const *next_steps;  /* what to do next, NULL-terminated */
+	uint64_t looked_at;             /* blocks that the owners' shares are of: all
+	                                   readable ones, or an even sample        */
+	uint64_t listed;                /* linked into lists that end in a head: who
+	                                   has the head can still reach them       */
 };
 
 struct findings {
@@ -112,8 +118,11 @@ struct findings {
 };
 
 struct mine_options {
-	unsigned jobs;
+	unsigned jobs;                  /* threads; 0: all processors      */
 	const struct progress *progress;
+	const struct candidate *chosen; /* mine these instead of choosing; NULL: */
+	size_t nr_chosen;               /* candidates_choose() does, at most     */
+	                                /* MAX_CANDIDATES of them                */
 };
 
 /**

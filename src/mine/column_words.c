@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A judged column to words for people, and what its pointers lead to: "one of
+ * 3 KEVENTs in \Device\DonIfs's extension (+0x8 41.0 %, ...)".
+ */
+#include "mine_impl.h"
+
+#include "dumpleak/base/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static double share_of(uint64_t part, uint64_t all)
+{
+	return all ? (double)part / (double)all : 0;
+}
+
+static double percent(uint64_t part, uint64_t all)
+{
+	return 100 * share_of(part, all);
+}
+
+/* Text that grows and is cut at the end, never past it. */
+struct line {
+	char text[900];
+	size_t at;
+};
+
+static void line_add(struct line *l, const char *fmt, ...) DL_PRINTF(2, 3);
+
+static void line_add(struct line *l, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (l->at + 1 >= sizeof l->text)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(l->text + l->at, sizeof l->text - l->at, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		l->at += (size_t)n;
+	if (l->at >= sizeof l->text)
+		l->at = sizeof l->text - 1;
+}
+
+/* ---- pointers ------------------------------------------------------------------- */
+
+static const char *device_name(const struct device *d)
+{
+	return !d ? "an unknown device" : *d->name ? d->name : "a device without name";
+}
+
+/* "device \Device\DonIfs", as JSON has it. */
+static const char *group_text(struct miner *m, const struct group *g)
+{
+	char tag[TAG_TEXT_MAX];
+
+	switch (g->kind) {
+	case TARGET_DEVICE: return mine_text(m->arena, "device %s", device_name(g->thing));
+	case TARGET_EXTENSION:
+		return mine_text(m->arena, "extension of %s", device_name(g->thing));
+	case TARGET_FILE:
+		return g->thing ? mine_text(m->arena, "file of %s", device_name(g->thing))
+				: "file";
+	case TARGET_IRP:
+		return g->thing ? mine_text(m->arena, "irp at %s", device_name(g->thing))
+				: "irp";
+	case TARGET_DRIVER:
+		return mine_text(m->arena, "driver %s",
+				 ((const struct driver *)g->thing)->name);
+	case TARGET_MODULE:
+		return mine_text(m->arena, "module %s%s%s", g->module->name,
+				 g->thing ? " " : "",
+				 g->thing ? ((const struct section *)g->thing)->name : "");
+	case TARGET_UNLOADED:
+		return mine_text(m->arena, "unloaded %s",
+				 ((const struct unloaded *)g->thing)->name);
+	case TARGET_BLOCK: return mine_text(m->arena, "block %s", tag_text(g->tag, tag));
+	default: return target_kind_name(g->kind);
+	}
+}
+
+/* All top values are the same kind of dispatcher object in one extension. */
+static const char *dispatcher_of(const struct column *col, const struct group *g)
+{
+	const char *what = NULL;
+
+	if (g->kind != TARGET_EXTENSION || !col->distinct_exact || col->distinct > COLUMN_TOP)
+		return NULL;
+	for (unsigned i = 0; i < col->nr_top; i++) {
+		const struct target *t = &col->top[i].target;
+
+		if (!t->what || t->device != g->thing || (what && strcmp(what, t->what)))
+			return NULL;
+		what = t->what;
+	}
+	return what;
+}
+
+static void events_words(const struct mined *c, unsigned n, const struct column *col,
+			 const char *what, struct line *l)
+{
+	const char *name = device_name(col->top[0].target.device);
+
+	if (col->nr_top == 1) {
+		line_add(l, "pointer to the %s at %s's extension+0x%" PRIx64 " (%.1f %%)",
+			 what, name, col->top[0].target.offset, col->share * 100);
+		return;
+	}
+	line_add(l, "one of %u %ss in %s's extension (", col->nr_top, what, name);
+	for (unsigned i = 0; i < col->nr_top; i++)
+		line_add(l, "%s+0x%" PRIx64 " %.1f %%", i ? ", " : "",
+			 col->top[i].target.offset,
+			 percent(col->top[i].blocks, c->accs[n].n));
+	line_add(l, ")");
+}
+
+static const char *kind_words(const struct group *g)
+{
+	switch (g->kind) {
+	case TARGET_DEVICE: return "DEVICE_OBJECT";
+	case TARGET_EXTENSION: return "a place in the extension of";
+	case TARGET_DRIVER: return "DRIVER_OBJECT";
+	case TARGET_MODULE: return "image";
+	case TARGET_UNLOADED: return "where the unloaded image was:";
+	case TARGET_FILE: return "FILE_OBJECT";
+	case TARGET_IRP: return "IRP";
+	case TARGET_BLOCK: return "pool block";
+	case TARGET_THREAD: return "ETHREAD";
+	case TARGET_PROCESS: return "EPROCESS";
+	case TARGET_STACK: return "kernel stack";
+	default: return "kernel memory";
+	}
+}
+
+/* The thing's own name, without its kind. */
+static const char *thing_words(struct miner *m, const struct group *g)
+{
+	char tag[TAG_TEXT_MAX];
+
+	switch (g->kind) {
+	case TARGET_DEVICE:
+	case TARGET_EXTENSION: return device_name(g->thing);
+	case TARGET_FILE:
+	case TARGET_IRP:
+		return g->thing ? mine_text(m->arena, "of %s", device_name(g->thing)) : "";
+	case TARGET_DRIVER: return ((const struct driver *)g->thing)->name;
+	case TARGET_UNLOADED: return ((const struct unloaded *)g->thing)->name;
+	case TARGET_MODULE:
+		return mine_text(m->arena, "%s%s%s", g->module->name, g->thing ? " " : "",
+				 g->thing ? ((const struct section *)g->thing)->name : "");
+	case TARGET_BLOCK: return mine_text(m->arena, "'%s'", tag_text(g->tag, tag));
+	default: return "";
+	}
+}
+
+/* The most frequent group not yet named, of @kind if that is set. */
+static const struct group *next_group(const struct mined *c, unsigned n, int kind,
+				      const bool *named)
+{
+	const struct group *best = NULL;
+
+	for (size_t i = 0; i < c->nr_groups; i++) {
+		const struct group *g = &c->groups[i];
+
+		if (g->column != n || named[i] || (kind >= 0 && g->kind != kind) || !g->blocks)
+			continue;
+		if (!best || g->blocks > best->blocks)
+			best = g;
+	}
+	return best;
+}
+
+static void places_words(struct miner *m, const struct mined *c, unsigned n, int kind,
+			 struct line *l)
+{
+	bool named[GROUPS_MAX] = { false };
+	const struct group *g;
+	unsigned k;
+
+	for (k = 0; k < 4 && (g = next_group(c, n, kind, named)); k++) {
+		const char *thing = thing_words(m, g);
+
+		named[g - c->groups] = true;
+		line_add(l, "%s%s%s%s (%.1f %%)", k ? ", " : "", k && kind >= 0 ? "" : kind_words(g),
+			 (k && kind >= 0) || !thing || !*thing ? "" : " ", thing ? thing : "",
+			 percent(g->blocks, c->accs[n].n));
+	}
+	if (next_group(c, n, kind, named))
+		line_add(l, ", ...");
+}
+
+static void pointer_words(struct miner *m, const struct mined *c, unsigned n,
+			  struct column *col, struct line *l)
+{
+	bool named[GROUPS_MAX] = { false };
+	const struct group *g = next_group(c, n, -1, named);
+	const char *what = g ? dispatcher_of(col, g) : NULL;
+
+	if (!g)
+		return;
+	col->target = what ? mine_text(m->arena, "event in %s extension", device_name(g->thing))
+			   : group_text(m, g);
+	if (what) {
+		events_words(c, n, col, what, l);
+		return;
+	}
+	line_add(l, "pointer to ");
+	places_words(m, c, n, g->kind, l);
+	if (c->accs[n].kinds[WORD_ZERO])
+		line_add(l, ", else 0 (%.1f %%)",
+			 percent(c->accs[n].kinds[WORD_ZERO], c->accs[n].n));
+}
+
+/* ---- numbers ---------------------------------------------------------------------- */
+
+static void value_words(uint64_t v, struct line *l)
+{
+	line_add(l, v < 10 ? "%" PRIu64 : "0x%" PRIx64, v);
+}
+
+static void few_words(const struct mined *c, unsigned n, const struct column *col,
+		      struct line *l)
+{
+	line_add(l, "%s%" PRIu64 " values: ", col->distinct_exact ? "" : "at least ",
+		 col->distinct);
+	for (unsigned i = 0; i < col->nr_top && i < 4; i++) {
+		line_add(l, "%s", i ? ", " : "");
+		value_words(col->top[i].value, l);
+		line_add(l, " (%.1f %%)", percent(col->top[i].blocks, c->accs[n].n));
+	}
+	if (col->nr_top > 4 || col->distinct > col->nr_top)
+		line_add(l, ", ...");
+}
+
+static void counter_words(const struct mined *c, unsigned n, const struct column *col,
+			  struct line *l)
+{
+	uint64_t stride = c->plans[n].span ? c->plans[n].stride : 1;
+	double dense = (double)col->distinct / ((double)(col->max - col->min) / (double)stride + 1);
+	char min[32], max[32];
+
+	line_add(l, "counter %s..%s", text_count(col->min, min), text_count(col->max, max));
+	if (stride > 1)
+		line_add(l, " in steps of %" PRIu64, stride);
+	line_add(l, ": %s, %.0f %% of that range",
+		 col->distinct == c->accs[n].n ? "every block another number"
+					       : "nearly every block another number",
+		 dense * 100);
+}
+
+/* Network byte order puts 10, 127, 172.16-31 and 192.168 into the low bytes. */
+static const char *ipv4_words(const struct acc *a, unsigned width, bool *network)
+{
+	uint64_t same = ~(a->all_ones ^ a->any_ones);
+	unsigned v = (unsigned)a->all_ones;
+
+	if (width != 4 || a->kinds[WORD_SMALL] || a->kinds[WORD_ZERO])
+		return NULL;
+	*network = true;
+	if ((same & 0xff) == 0xff && ((v & 0xff) == 10 || (v & 0xff) == 127))
+		return v & 1 ? "127.*" : "10.*";
+	if ((same & 0xffff) == 0xffff && (v & 0xffff) == 0xa8c0)
+		return "192.168.*";
+	*network = false;
+	if (same >> 24 == (same >> 24 | 0xff) && (v >> 24 == 10 || v >> 24 == 127))
+		return v >> 24 & 1 ? "127.*" : "10.*";
+	return (same >> 16 & 0xffff) == 0xffff && v >> 16 == 0xc0a8 ? "192.168.*" : NULL;
+}
+
+/* Each of the tops an address of a private range, in one byte order. */
+static bool tops_are_private(const struct column *col, bool network)
+{
+	for (unsigned i = 0; i < col->nr_top; i++) {
+		uint32_t v = (uint32_t)col->top[i].value;
+		unsigned a = network ? v & 0xff : v >> 24;
+		unsigned b = network ? v >> 8 & 0xff : v >> 16 & 0xff;
+
+		if (a != 10 && a != 127 && !(a == 192 && b == 168) &&
+		    !(a == 172 && b >= 16 && b < 32))
+			return false;
+	}
+	return col->nr_top > 0;
+}
+
+static void ipv4_remark(const struct mined *c, unsigned n, const struct column *col,
+			struct line *l)
+{
+	bool network = false, few = col->kind == COLUMN_FEW;
+	const struct acc *a = &c->accs[n];
+
+	if (col->width != 4 || a->kinds[WORD_SMALL] || a->kinds[WORD_ZERO] || a->min == a->max)
+		return;
+	if (few && (tops_are_private(col, true) || tops_are_private(col, false)))
+		line_add(l, "; like IPv4 addresses%s",
+			 tops_are_private(col, true) ? " in network byte order" : "");
+	else if (!few && ipv4_words(a, col->width, &network))
+		line_add(l, "; like IPv4 addresses %s%s", ipv4_words(a, col->width, &network),
+			 network ? " in network byte order" : "");
+}
+
+static void mixed_words(struct miner *m, const struct mined *c, unsigned n,
+			const struct column *col, struct line *l)
+{
+	static const char *const names[NR_WORD_KINDS] = {
+		"zero", "small numbers", "kernel addresses", "text", "fill patterns", "others",
+	};
+	const struct acc *a = &c->accs[n];
+	bool first = true;
+
+	line_add(l, "%s%" PRIu64 " values 0x%" PRIx64 "..0x%" PRIx64 " (",
+		 col->distinct_exact ? "" : "at least ", col->distinct, col->min, col->max);
+	for (int k = 0; k < NR_WORD_KINDS; k++) {
+		if (share_of(a->kinds[k], a->n) < 0.005)
+			continue;
+		line_add(l, "%s%s %.1f %%", first ? "" : ", ", names[k],
+			 percent(a->kinds[k], a->n));
+		first = false;
+	}
+	line_add(l, ")");
+	if (c->pointers[n] && share_of(a->kinds[WORD_KERNEL], a->n) >= 0.05) {
+		line_add(l, "; addresses lead to ");
+		places_words(m, c, n, -1, l);
+	}
+}
+
+static void unwritten_words(const struct miner *m, const struct mined *c, unsigned n,
+			    struct line *l)
+{
+	const struct acc *a = &c->accs[n];
+
+	line_add(l, "not written by the owner (stale data");
+	if (a->kinds[WORD_ZERO])
+		line_add(l, "; %.1f %% still 0", percent(a->kinds[WORD_ZERO], a->n));
+	line_add(l, ")");
+	if (n < 2 && c->how == BLOCK_PAGE)
+		line_add(l, "; links of the pool's free list stood at +0 and +0x%x",
+			 m->rule->width);
+}
+
+static void zero_words(const struct mined *c, const struct column *col, struct line *l)
+{
+	if (c->stale_share * (double)c->s->readable >= 20)
+		line_add(l, "always 0, cleared by the owner: memory nobody wrote shows "
+			 "stale data here in other columns");
+	else if (col->offset >= c->s->used_bytes)
+		line_add(l, "always 0: cleared by the owner, or fresh memory never written");
+	else
+		line_add(l, "always 0");
+}
+
+static void list_words(struct miner *m, const struct mined *c, unsigned n, struct line *l)
+{
+	const struct lists *x = &c->lists;
+	uint64_t most = 0, va = 0;
+	struct target t;
+
+	line_add(l, "LIST_ENTRY %s; %.1f %% of its neighbours link back",
+		 n == x->column ? "Flink" : "Blink", percent(x->linked, x->visited));
+	for (unsigned k = 1; k <= x->nr_chains; k++) {
+		uint64_t sum = 0;
+
+		for (unsigned j = 1; j <= x->nr_chains; j++)
+			if (x->chains[j].head_va == x->chains[k].head_va)
+				sum += x->chains[j].blocks;
+		if (!x->chains[k].head_va || sum <= most)
+			continue;
+		most = sum;
+		va = x->chains[k].head_va;
+	}
+	if (!va)
+		return;
+	target_of(m->t, &m->t->os->vm, va, &t);
+	line_add(l, "; %.1f %% %sare in the list with its head at 0x%" PRIx64 ", %s",
+		 percent(most, x->visited), x->complete ? "" : "of those visited ", va,
+		 target_text(m->t, &t, m->arena));
+}
+
+static void number_words(const struct mined *c, unsigned n, const struct column *col,
+			 struct line *l)
+{
+	switch (col->kind) {
+	case COLUMN_CONSTANT:
+		line_add(l, "constant ");
+		value_words(col->min, l);
+		break;
+	case COLUMN_FEW: few_words(c, n, col, l); break;
+	case COLUMN_COUNTER: counter_words(c, n, col, l); break;
+	case COLUMN_SMALL:
+		line_add(l, "small numbers %" PRIu64 "..%" PRIu64 " (%.1f %%)", col->min,
+			 col->max, col->share * 100);
+		break;
+	case COLUMN_FLAGS:
+		line_add(l, "flags: only bits 0x%" PRIx64 " are ever set", c->accs[n].any_ones);
+		break;
+	default: break;
+	}
+}
+
+const char *column_words(struct miner *m, struct mined *c, unsigned n)
+{
+	struct column *col = &c->s->columns[n];
+	struct line l = { .at = 0 };
+
+	switch (col->kind) {
+	case COLUMN_UNREADABLE: line_add(&l, "no block's page is in the dump"); break;
+	case COLUMN_ZERO: zero_words(c, col, &l); break;
+	case COLUMN_POINTER: pointer_words(m, c, n, col, &l); break;
+	case COLUMN_LIST: list_words(m, c, n, &l); break;
+	case COLUMN_SELF:
+		line_add(&l, "points into its own block (%.1f %%)", col->share * 100);
+		break;
+	case COLUMN_TEXT: line_add(&l, "text (%.1f %%)", col->share * 100); break;
+	case COLUMN_TIME:
+		line_add(&l, "time%s: near the clock of the dump",
+			 col->width == 4 ? ", half of a FILETIME" : " (FILETIME)");
+		break;
+	case COLUMN_MIXED: mixed_words(m, c, n, col, &l); break;
+	case COLUMN_UNWRITTEN: unwritten_words(m, c, n, &l); break;
+	default: number_words(c, n, col, &l); break;
+	}
+	ipv4_remark(c, n, col, &l);
+	return arena_strdup(m->arena, l.text);
+}

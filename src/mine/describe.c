@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counts to columns as people see them: the kind of each, the share of blocks
+ * that fit it, its most frequent values, and how much of the block is used.
+ */
+#include "mine_impl.h"
+
+#include "dumpleak/base/text.h"
+
+#include <string.h>
+
+static const double NEARLY_ALL = 0.95;
+static const double FEW_COVER = 0.98;
+enum {
+	DENSE = 64,             /* a sequence fills at least one in so many */
+	FLAG_BITS = 8,
+	SURELY_WRITTEN = 20,    /* stale blocks to expect, where all are zero */
+};
+
+static double share_of(uint64_t part, uint64_t all)
+{
+	return all ? (double)part / (double)all : 0;
+}
+
+/* ---- most frequent values --------------------------------------------------- */
+
+static void top_add(struct column *col, uint64_t value, uint64_t blocks)
+{
+	struct column_value *top = col->top;
+	unsigned i = col->nr_top;
+
+	if (!blocks)
+		return;
+	while (i && (top[i - 1].blocks < blocks ||
+		     (top[i - 1].blocks == blocks && top[i - 1].value > value)))
+		i--;
+	if (i == COLUMN_TOP)
+		return;
+	if (col->nr_top == COLUMN_TOP)
+		col->nr_top--;
+	memmove(&top[i + 1], &top[i], (col->nr_top - i) * sizeof *top);
+	top[i] = (struct column_value){ .value = value, .blocks = blocks };
+	col->nr_top++;
+}
+
+static void fill_top(struct miner *m, const struct mined *c, unsigned n,
+		     struct column *col)
+{
+	const struct acc *a = &c->accs[n];
+
+	for (unsigned i = 0; i < c->plans[n].nr_heavy; i++)
+		top_add(col, c->plans[n].heavy[i], a->heavy[i]);
+	for (size_t i = 0; a->table && i < DISTINCT_SLOTS; i++)
+		top_add(col, a->table->value[i], a->table->count[i]);
+	for (unsigned i = 0; i < col->nr_top; i++)
+		target_of(m->t, &m->t->os->vm, col->top[i].value, &col->top[i].target);
+}
+
+/* ---- pointers ---------------------------------------------------------------- */
+
+/* Events and the like are places in an extension; a file has a device, too. */
+static bool is_something(const struct miner *m, const struct mined *c, const struct group *g)
+{
+	struct translation at;
+	size_t tried = 0, mapped = 0;
+
+	if (g->kind != TARGET_KERNEL)
+		return g->kind != TARGET_NONE;
+	for (size_t k = 0; k < c->nr_sample && tried < 32; k++) {
+		uint64_t v = c->sample_words[g->column * c->cap_sample + k];
+
+		if (word_kind_of(m->rule, v) != WORD_KERNEL)
+			continue;
+		tried++;
+		mapped += !vm_translate(&m->workers[0].vm, v, &at, NULL);
+	}
+	return mapped * 10 >= tried * 9;
+}
+
+/* The kind of thing that most pointers of the column lead to, and how many do. */
+static uint64_t best_kind(const struct miner *m, const struct mined *c, unsigned n,
+			  uint8_t *kind)
+{
+	uint64_t sums[NR_TARGET_KINDS] = { 0 }, best = 0;
+
+	for (size_t i = 0; i < c->nr_groups; i++)
+		if (c->groups[i].column == n && is_something(m, c, &c->groups[i]))
+			sums[c->groups[i].kind] += c->groups[i].blocks;
+	for (int k = 0; k < NR_TARGET_KINDS; k++) {
+		if (sums[k] <= best)
+			continue;
+		best = sums[k];
+		*kind = (uint8_t)k;
+	}
+	return best;
+}
+
+/* ---- kinds --------------------------------------------------------------------- */
+
+static bool is_pointer(const struct miner *m, const struct mined *c, unsigned n,
+		       struct column *col)
+{
+	const struct acc *a = &c->accs[n];
+	uint64_t best, set = a->n - a->kinds[WORD_ZERO];
+	uint8_t kind;
+
+	if (!c->pointers[n])
+		return false;
+	best = best_kind(m, c, n, &kind);
+	if (share_of(best, set) < 0.9 || share_of(best, a->n) < 0.05)
+		return false;
+	col->kind = COLUMN_POINTER;
+	col->share = share_of(best, a->n);
+	return true;
+}
+
+static bool is_few(const struct acc *a, struct column *col)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < col->nr_top; i++)
+		sum += col->top[i].blocks;
+	if (share_of(sum, a->n) < FEW_COVER || col->nr_top * 4 > a->n)
+		return false;
+	col->kind = COLUMN_FEW;
+	col->share = share_of(sum, a->n);
+	return true;
+}
+
+static bool is_counter(const struct mined *c, unsigned n, struct column *col)
+{
+	const struct plan *p = &c->plans[n];
+	uint64_t stride = p->span ? p->stride : 1;
+
+	if (!col->distinct_exact || share_of(col->distinct, c->accs[n].n) < NEARLY_ALL ||
+	    (col->max - col->min) / stride / DENSE > col->distinct || col->distinct < 4)
+		return false;
+	col->kind = COLUMN_COUNTER;
+	col->share = share_of(col->distinct, c->accs[n].n);
+	return true;
+}
+
+static bool is_flags(const struct acc *a, struct column *col)
+{
+	if (a->any_ones < 0x100 || __builtin_popcountll(a->any_ones) > FLAG_BITS ||
+	    !col->distinct_exact)
+		return false;
+	col->kind = COLUMN_FLAGS;
+	col->share = 1;
+	return true;
+}
+
+/* One of the plain shares decides. */
+static bool is_share(struct column *col, enum column_kind kind, uint64_t blocks, uint64_t n)
+{
+	if (share_of(blocks, n) < NEARLY_ALL)
+		return false;
+	col->kind = kind;
+	col->share = share_of(blocks, n);
+	return true;
+}
+
+static bool is_list(const struct mined *c, unsigned n, struct column *col)
+{
+	const struct lists *l = &c->lists;
+
+	if (!l->is_list || (n != l->column && n != l->column + 1))
+		return false;
+	col->kind = COLUMN_LIST;
+	col->share = share_of(l->linked, l->visited);
+	return true;
+}
+
+static bool is_constant(const struct acc *a, struct column *col)
+{
+	if (a->min != a->max)
+		return false;
+	col->kind = a->min ? COLUMN_CONSTANT : COLUMN_ZERO;
+	col->share = 1;
+	return true;
+}
+
+static void judge(const struct miner *m, const struct mined *c, unsigned n,
+		  struct column *col)
+{
+	const struct acc *a = &c->accs[n];
+	uint64_t text = a->kinds[WORD_TEXT];
+
+	col->share = 1;
+	if (!a->n) {
+		col->kind = COLUMN_UNREADABLE;
+		col->share = 0;
+		return;
+	}
+	if (c->unwritten[n]) {
+		col->kind = COLUMN_UNWRITTEN;
+		return;
+	}
+	if (is_list(c, n, col) || is_share(col, COLUMN_SELF, a->self, a->n) ||
+	    is_pointer(m, c, n, col) || is_constant(a, col))
+		return;
+	if (text * 2 >= a->n && is_share(col, COLUMN_TEXT, text + a->kinds[WORD_ZERO], a->n))
+		return;
+	if (is_few(a, col) || is_counter(c, n, col) ||
+	    is_share(col, COLUMN_TIME, a->time, a->n) || is_flags(a, col) ||
+	    is_share(col, COLUMN_SMALL, a->kinds[WORD_SMALL] + a->kinds[WORD_ZERO], a->n))
+		return;
+	col->kind = COLUMN_MIXED;
+}
+
+/* The high half of a FILETIME names the low half before it. */
+static void pair_times(const struct miner *m, struct suspect *s)
+{
+	if (m->rule->width != 4)
+		return;
+	for (size_t n = 1; n < s->nr_columns; n++) {
+		struct column *high = &s->columns[n], *low = &s->columns[n - 1];
+		bool near = high->min >= m->rule->time_first && high->max < m->rule->time_last;
+
+		if (high->kind != COLUMN_TIME && !(near && (high->kind == COLUMN_FEW ||
+							    high->kind == COLUMN_CONSTANT)))
+			continue;
+		if (low->kind != COLUMN_MIXED)
+			continue;
+		low->kind = high->kind = COLUMN_TIME;
+		low->share = high->share;
+	}
+}
+
+/*
+ * A column that is always zero was cleared by the owner if memory that nobody
+ * wrote would show something else in some of so many blocks.
+ */
+static bool is_written(const struct mined *c, const struct column *col)
+{
+	if (col->kind == COLUMN_UNWRITTEN || col->kind == COLUMN_UNREADABLE)
+		return false;
+	return col->kind != COLUMN_ZERO ||
+	       c->stale_share * (double)c->s->readable >= SURELY_WRITTEN;
+}
+
+static void measure_used(struct mined *c)
+{
+	struct suspect *s = c->s;
+
+	for (size_t n = 0; n < s->nr_columns; n++)
+		if (is_written(c, &s->columns[n]))
+			s->used_bytes = s->columns[n].offset + s->columns[n].width;
+	if (s->columns_cut && s->used_bytes == s->nr_columns * s->columns[0].width)
+		s->used_bytes = s->user_bytes;  /* nobody looked behind the mined part */
+}
+
+enum dl_status columns_describe(struct miner *m, struct mined *c)
+{
+	struct suspect *s = c->s;
+
+	s->columns = arena_array(m->arena, c->nr_columns + 1, sizeof *s->columns);
+	if (!s->columns)
+		return DL_NOMEM;
+	s->nr_columns = c->nr_columns;
+	for (unsigned n = 0; n < c->nr_columns; n++) {
+		struct column *col = &s->columns[n];
+		const struct acc *a = &c->accs[n];
+
+		col->offset = n * m->rule->width;
+		col->width = (uint8_t)m->rule->width;
+		col->min = a->n ? a->min : 0;
+		col->max = a->max;
+		col->distinct = acc_distinct(a, &c->plans[n], &col->distinct_exact);
+		fill_top(m, c, n, col);
+		judge(m, c, n, col);
+	}
+	pair_times(m, s);
+	measure_used(c);
+	for (unsigned n = 0; n < c->nr_columns; n++) {
+		s->columns[n].words = column_words(m, c, n);
+		if (!s->columns[n].words)
+			return DL_NOMEM;
+	}
+	return DL_OK;
+}
+
+const char *column_kind_name(enum column_kind kind)
+{
+	static const char *const names[NR_COLUMN_KINDS] = {
+		[COLUMN_UNREADABLE] = "unreadable", [COLUMN_ZERO] = "zero",
+		[COLUMN_CONSTANT] = "constant", [COLUMN_FEW] = "few",
+		[COLUMN_COUNTER] = "counter", [COLUMN_SMALL] = "small",
+		[COLUMN_FLAGS] = "flags", [COLUMN_POINTER] = "pointer",
+		[COLUMN_LIST] = "list", [COLUMN_SELF] = "self", [COLUMN_TEXT] = "text",
+		[COLUMN_TIME] = "time", [COLUMN_MIXED] = "mixed",
+		[COLUMN_UNWRITTEN] = "unwritten",
+	};
+
+	return names[kind];
+}
