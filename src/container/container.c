@@ -189,7 +189,8 @@ static void note_missing_pages(struct container *c)
 const struct dump_note *container_notes(struct container *container, size_t *n)
 {
 	note_missing_pages(container);
-	note_once(container, DL_CORRUPT, source_damage(container->source));
+	note_once(container, source_damage_kind(container->source),
+		  source_damage(container->source));
 	note_once(container, DL_OK, source_remark(container->source));
 	*n = container->nr_notes;
 	return container->notes;

@@ -86,6 +86,8 @@ static enum dl_status stage_headers(struct kdump *k, size_t stage_bytes,
 		return DL_IO;
 	for (size_t i = 0; !st && i < k->layout.nr_meta; i++)
 		st = stage_pin(k->stage, k->layout.meta[i], err);
+	for (size_t i = 0; !st && i < 2 && k->layout.hide_sections; i++)
+		st = stage_zero(k->stage, k->layout.hidden[i], err);
 	return st;
 }
 
@@ -167,7 +169,7 @@ enum dl_status kdump_open_staged(struct container *c, size_t stage_bytes,
 		k->view = k->flat;
 	}
 	st = layout_read(&k->layout, c, k->view, err);
-	if (!st && source_fd(k->view) < 0)
+	if (!st && (source_fd(k->view) < 0 || k->layout.hide_sections))
 		st = stage_headers(k, stage_bytes, err);
 	if (!st && !k->stage)
 		k->guard = map_guard_foreign(source_name(c->source));
@@ -353,7 +355,7 @@ static enum dl_status kdump_run(struct container *c, uint64_t pfn, uint64_t *fir
 	uint64_t end;
 
 	for (; promised_run(k, pfn, first, last); pfn = *last + 1) {
-		if (!k->layout.missing_pages)
+		if (!layout_missing(&k->layout, k->view))
 			return DL_OK;
 		while (*first <= *last && !is_there(k, *first))
 			++*first;
@@ -382,7 +384,7 @@ static void kdump_count(struct container *c, uint64_t *present, uint64_t *absent
 
 	*exact = source_end(k->view, &end);
 	*present = 0;
-	*absent = k->layout.missing_pages;
+	*absent = layout_missing(&k->layout, k->view);
 	for (; promised_run(k, pfn, &first, &last); pfn = last + 1)
 		*present += last - first + 1;
 	*present -= *absent < *present ? *absent : *present;

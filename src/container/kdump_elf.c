@@ -86,7 +86,7 @@ static enum dl_status add_load(struct kdump_layout *l, struct source *source,
 {
 	uint64_t off = field_or(ph, k->p_offset, 0), pa = field_or(ph, k->p_paddr, 0);
 	uint64_t file_n = field_or(ph, k->p_filesz, 0), mem_n = field_or(ph, k->p_memsz, 0);
-	uint64_t va = field_or(ph, k->p_vaddr, 0), end, cut;
+	uint64_t va = field_or(ph, k->p_vaddr, 0);
 	const uint64_t max = (uint64_t)1 << PA_BITS;
 
 	if (pa > max || mem_n > max - pa || file_n > mem_n || off > INT64_MAX - file_n)
@@ -100,9 +100,6 @@ static enum dl_status add_load(struct kdump_layout *l, struct source *source,
 		return DL_OK;
 	if (!runs_add(&l->segments, pa, pa + file_n - 1, off))
 		return err_set(err, DL_NOMEM, "out of memory");
-	source_end(source, &end);
-	cut = off + file_n <= end ? 0 : off > end ? file_n : off + file_n - end;
-	l->missing_pages += (cut + PAGE_BYTES - 1) / PAGE_BYTES;
 	return DL_OK;
 }
 
@@ -156,35 +153,44 @@ static enum dl_status add_segments(struct kdump_layout *l, struct source *source
 	return st;
 }
 
-/*
- * libkdumpfile looks at sections for Xen; QEMU writes an empty one. No sections
- * at some offset would mean that section 0 holds their number (ELF's extended
- * numbering), which 0.5.1 follows anywhere.
- */
-static enum dl_status add_sections(struct kdump_layout *l, struct source *source,
-				   const struct elf_class *k, struct bytes e,
-				   struct dl_err *err)
+/* Whether every section lies in the file. */
+static bool sections_are_sound(struct source *source, const struct elf_class *k,
+			       struct bytes e)
 {
 	uint64_t off = field_or(e, k->shoff, 0), n = field_or(e, k->shnum, 0);
-	uint64_t each = field_or(e, k->shentsize, 0);
+	uint64_t each = field_or(e, k->shentsize, 0), at, size;
 	uint8_t b[SHDR_BYTES];
 	struct bytes sh = { b, k->shdr_bytes };
-	enum dl_status st;
 
-	if (!n && !off)
-		return DL_OK;
-	if (!n || n > MAX_SECTIONS || each < k->shdr_bytes)
-		return err_set(err, DL_CORRUPT, "%s: e_shnum at 0x%x is %" PRIu64 " and "
-			       "e_shentsize %" PRIu64 ": no memory dump's",
-			       source_name(source), k->shnum.off, n, each);
-	st = layout_meta(l, source, off, n * each, "section headers", err);
-	for (uint64_t i = 0; !st && i < n; i++) {
-		st = source_read(source, off + i * each, b, sh.n, err);
-		if (!st && field_or(sh, k->sh_type, 0) != SHT_NOBITS)
-			st = layout_meta(l, source, field_or(sh, k->sh_offset, 0),
-					 field_or(sh, k->sh_size, 0), "section", err);
+	if (!n) /* at some offset: section 0 would hold their number */
+		return !off;
+	if (n > MAX_SECTIONS || each < k->shdr_bytes || off > INT64_MAX)
+		return false;
+	for (uint64_t i = 0; i < n; i++) {
+		if (source_read(source, off + i * each, b, sh.n, NULL))
+			return false;
+		at = field_or(sh, k->sh_offset, 0);
+		size = field_or(sh, k->sh_size, 0);
+		if (field_or(sh, k->sh_type, 0) != SHT_NOBITS &&
+		    (at > INT64_MAX || size > INT64_MAX ||
+		     !source_reaches(source, at + size)))
+			return false;
 	}
-	return st;
+	return true;
+}
+
+/*
+ * libkdumpfile looks at sections for Xen's sake, and fails if it cannot read
+ * them. QEMU's say nothing, but lie behind the memory, where a cut file has
+ * none and a compressed one would be inflated as a whole: so they are hidden,
+ * except in a plain file that has them all.
+ */
+static void judge_sections(struct kdump_layout *l, struct source *source,
+			   const struct elf_class *k, struct bytes e)
+{
+	l->hide_sections = source_fd(source) < 0 || !sections_are_sound(source, k, e);
+	l->hidden[0] = (struct file_range){ k->shoff.off, k->shoff.width };
+	l->hidden[1] = (struct file_range){ k->shnum.off, k->shnum.width };
 }
 
 enum dl_status elf_layout_read(struct kdump_layout *l, struct source *source,
@@ -209,7 +215,7 @@ enum dl_status elf_layout_read(struct kdump_layout *l, struct source *source,
 	if (!st)
 		st = add_segments(l, source, k, e, err);
 	if (!st)
-		st = add_sections(l, source, k, e, err);
+		judge_sections(l, source, k, e);
 	if (!st && !runs_sort(&l->segments, 1, RUNS_FIRST_WINS, NULL))
 		st = err_set(err, DL_NOMEM, "out of memory");
 	return st;

@@ -76,6 +76,22 @@ enum dl_status layout_page(const struct kdump_layout *l, struct source *source,
 	return st;
 }
 
+uint64_t layout_missing(const struct kdump_layout *l, struct source *source)
+{
+	uint64_t missing = l->missing_pages, end;
+
+	source_end(source, &end);
+	for (size_t i = 0; i < l->segments.n; i++) {
+		const struct run *run = &l->segments.v[i];
+		uint64_t n = run->last - run->first + 1, cut = 0;
+
+		if (run->target + n > end)
+			cut = run->target > end ? n : run->target + n - end;
+		missing += (cut + PAGE_BYTES - 1) / PAGE_BYTES;
+	}
+	return missing;
+}
+
 uint64_t layout_position(const struct kdump_layout *l, uint64_t pfn)
 {
 	const struct run *run;

@@ -30,10 +30,12 @@ struct kdump_layout {
 	const char *compression;        /* of pages, or NULL                         */
 	uint64_t pe_machine;            /* 0: not stated                             */
 	uint64_t nr_cpus;               /* 0: not stated                             */
-	uint64_t missing_pages;         /* promised, but cut off the file            */
+	uint64_t missing_pages;         /* kdump: promised, but cut off the file     */
 
 	struct file_range meta[LAYOUT_MAX_META]; /* all but pages and descriptors */
 	size_t nr_meta;
+	bool hide_sections;             /* ELF: zero these header fields when staging */
+	struct file_range hidden[2];
 	struct file_range notes;        /* n is 0 if there are none */
 
 	struct runs segments;           /* ELF: PA to file, in bytes        */
@@ -58,6 +60,12 @@ void layout_deinit(struct kdump_layout *l);
 enum dl_status layout_page(const struct kdump_layout *l, struct source *source,
 			   uint64_t pfn, struct file_range *ranges, size_t *n,
 			   struct dl_err *err);
+
+/**
+ * layout_missing - pages that are promised but cut off the file
+ * As far as is known: a compressed file's end shows only once it was reached.
+ */
+uint64_t layout_missing(const struct kdump_layout *l, struct source *source);
 
 /** layout_position - rises with the page's place in the file */
 uint64_t layout_position(const struct kdump_layout *l, uint64_t pfn);

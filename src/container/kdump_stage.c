@@ -182,6 +182,12 @@ enum dl_status stage_fill(struct stage *s, const struct file_range *ranges, size
 	return st;
 }
 
+enum dl_status stage_zero(struct stage *s, struct file_range range, struct dl_err *err)
+{
+	memset(s->block, 0, (size_t)range.n);
+	return write_all(s, range.off, (size_t)range.n, err);
+}
+
 bool stage_has_room(const struct stage *s)
 {
 	return s->ring_n + 2 * PAGE_RANGES <= s->max_blocks;

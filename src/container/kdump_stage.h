@@ -22,6 +22,9 @@ int stage_fd(const struct stage *s);
 /** stage_pin - copy @range in and keep it; for headers */
 enum dl_status stage_pin(struct stage *s, struct file_range range, struct dl_err *err);
 
+/** stage_zero - overwrite a few pinned bytes with zeros */
+enum dl_status stage_zero(struct stage *s, struct file_range range, struct dl_err *err);
+
 /**
  * stage_fill - copy in all of the @n ranges, which stay until stage_evict()
  * @n is at most PAGE_RANGES, and no range longer than a few pages. Call it only

@@ -144,6 +144,11 @@ const char *source_damage(struct source *source)
 	return source->ops->damage ? source->ops->damage(source) : NULL;
 }
 
+enum dl_status source_damage_kind(struct source *s)
+{
+	return s->ops->damage_kind ? s->ops->damage_kind(s) : DL_IO;
+}
+
 const char *source_remark(struct source *s)
 {
 	return s->ops->remark ? s->ops->remark(s) : NULL;

@@ -110,6 +110,19 @@ static const char *gzip_damage(struct source *s)
 	return raw_damage ? raw_damage : shown(g, g->report.damage);
 }
 
+static enum dl_status gzip_damage_kind(struct source *s)
+{
+	struct gzip_index *g = index_of(s);
+	enum dl_status end_status;
+
+	pthread_mutex_lock(&g->lock);
+	end_status = g->end_status;
+	pthread_mutex_unlock(&g->lock);
+	if (end_status == DL_ABSENT || end_status == DL_IO)
+		return end_status;
+	return DL_CORRUPT;
+}
+
 static const char *gzip_remark(struct source *s)
 {
 	struct gzip_index *g = index_of(s);
@@ -140,6 +153,7 @@ static const struct source_ops gzip_ops = {
 	.end = gzip_end,
 	.size = gzip_size,
 	.damage = gzip_damage,
+	.damage_kind = gzip_damage_kind,
 	.remark = gzip_remark,
 	.held_bytes = gzip_held_bytes,
 	.compressed = true,

@@ -23,6 +23,7 @@ struct source_ops {
 	enum dl_status (*size)(struct source *s, uint64_t *size_bytes,
 			       struct dl_err *err);
 	const char *(*damage)(struct source *s);
+	enum dl_status (*damage_kind)(struct source *s); /* NULL: DL_IO */
 	const char *(*remark)(struct source *s);
 	int (*fd)(const struct source *s);
 	size_t (*held_bytes)(struct source *s);
@@ -45,6 +46,9 @@ enum dl_status source_past_end(const struct source *s, uint64_t off, size_t n,
 
 /** source_end - see source_ops.end */
 bool source_end(struct source *s, uint64_t *end);
+
+/** source_damage_kind - DL_ABSENT: cut; DL_CORRUPT; DL_IO: the system failed */
+enum dl_status source_damage_kind(struct source *s);
 
 /** source_remark - something odd that costs no data; NULL if nothing */
 const char *source_remark(struct source *s);

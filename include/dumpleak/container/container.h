@@ -54,7 +54,7 @@ struct dump_header {
 /* One finding about the file itself: "run 3 ends past the file, at 0x...". */
 struct dump_note {
 	const char *text;
-	enum dl_status kind;    /* DL_ABSENT: cut; DL_CORRUPT: contradiction; DL_OK: a remark */
+	enum dl_status kind;    /* DL_ABSENT: cut; DL_CORRUPT: contradiction; DL_IO; DL_OK: a remark */
 };
 
 enum { CONTAINER_MAX_NOTES = 32 };
