@@ -15,7 +15,7 @@
 enum {
 	MAX_IMAGES = 512,
 	/* pages looked through for the list, all images together */
-	MAX_PAGES = 64 << 20 >> PAGE_SHIFT,
+	MAX_PAGES = 32 << 20 >> PAGE_SHIFT,
 };
 
 struct found_image {

@@ -270,7 +270,7 @@ static bool without_kdbg(struct finder *f)
 /* Spaces that came up in the scan, for an image without any KDBG. */
 static bool any_space_with_kernel(struct finder *f)
 {
-	enum { ENOUGH = 8 };
+	enum { ENOUGH = 4 };
 
 	if (f->kind && without_kdbg(f))
 		return true;
