@@ -66,12 +66,14 @@ static void limit_words(const struct pool_totals *t, const char *name, struct pa
 
 static void size_class_name(size_t i, char out[32])
 {
-	char size[24];
+	unsigned bytes = 8u << i;
 
-	if (i + 1 < FREE_SIZE_CLASSES)
-		snprintf(out, 32, "up to %s", text_size((uint64_t)8 << i, size));
-	else
+	if (i + 1 == FREE_SIZE_CLASSES)
 		snprintf(out, 32, "more");
+	else if (bytes < 1024)
+		snprintf(out, 32, "up to %u B", bytes);
+	else
+		snprintf(out, 32, "up to %u KB", bytes / 1024);
 }
 
 static void free_table(const struct pool *pool, struct paper *p)
