@@ -20,10 +20,10 @@ enum {
 	USUAL_RANKS = 10,       /* how many other tags say what is usual     */
 	USUAL_MIN = 16, USUAL_MIN_BIG = 2,
 	LIFT = 8,               /* times as many blocks as is usual          */
-	KNOWN_HANDICAP = 8,     /* that many times more for known populations */
+	KNOWN_HANDICAP = 32,    /* that many times more for known populations */
 };
 static const double MIN_BYTE_SHARE = 0.01;
-static const double MIN_KNOWN_BYTE_SHARE = 0.10;
+static const double MIN_KNOWN_BYTE_SHARE = 0.25;
 static const double MIN_SAME_SIZE_BIG = 0.5;
 static const double KNOWN_DISCOUNT = 0.5;
 

@@ -81,6 +81,16 @@ static const char *extension_end(const struct miner *m, const struct path *p)
 						   : "%s in extension (%s)", what, ends);
 }
 
+/* An image without driver object is its own owner; else it is the driver's. */
+static const char *image_end(const struct miner *m, const struct path *p)
+{
+	struct owner o = { 0 };
+
+	owner_set_things(m->t->os, p->owner, m->arena, &o);
+	return mine_text(m->arena, p->list ? "list whose head is in image %s" : "image %s",
+			 o.module && o.module->name ? o.module->name : "");
+}
+
 static const char *end_text(const struct miner *m, const struct path *p)
 {
 	char ends[128];
@@ -93,7 +103,7 @@ static const char *end_text(const struct miner *m, const struct path *p)
 		ends_text(p, ends, sizeof ends);
 		return mine_text(m->arena, "inside the device object (%s)", ends);
 	case TARGET_DRIVER: return "driver object";
-	case TARGET_MODULE: return p->list ? "list whose head is in the image" : "image";
+	case TARGET_MODULE: return image_end(m, p);
 	case TARGET_UNLOADED: return "where the unloaded image was";
 	case TARGET_FILE: return "file object -> its device";
 	case TARGET_IRP: return "IRP -> device of its current stack location";

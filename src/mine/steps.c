@@ -66,7 +66,7 @@ static void add_question(struct miner *m, const struct suspect *s, struct steps 
 	const char *who = image_of(o) ? image_of(o) : o->name;
 
 	add(out, mine_text(m->arena, "Ask the vendor of %s: which structure of %u bytes (%u of "
-			   "them used), tag '%s', has %s at offset 0x%x, and which path returns "
+			   "them written), tag '%s', leads to %s at offset 0x%x, and which path returns "
 			   "without freeing it? %s are outstanding", who, s->user_bytes,
 			   s->used_bytes, tag_text(s->class.tag, tag), o->name,
 			   (unsigned)strtoul(o->path[0] == '+' ? o->path + 1 : "0", NULL, 16),

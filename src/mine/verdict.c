@@ -87,9 +87,10 @@ static const char *lead_words(const struct miner *m, const struct suspect *s,
 {
 	const char *control = control_words(m, s, o);
 
-	return mine_text(m->arena, "%.1f %% of the blocks lead to %s by %u %s (first %s), %s",
+	return mine_text(m->arena, "%.1f %% of the blocks lead to %s by %u %s%s, %s",
 			 o->share * 100, o->name, o->nr_evidence,
-			 o->nr_evidence == 1 ? "way" : "ways", o->path, control ? control : "");
+			 o->nr_evidence == 1 ? "way: " : "ways, the best: ", o->path,
+			 control ? control : "");
 }
 
 /* Only code or the driver object speaks: which of its devices, nothing says. */
