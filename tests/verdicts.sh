@@ -44,15 +44,20 @@ expect "the second owner" '\Device\Minor' "$(json suspects.0.owners.1.device)"
 expect "verdict on two owners" shared "$(json suspects.0.verdict)"
 
 # a device that everything points to does not win
-suspect decoy-popular-device.dmp ShyR '\Device\Shy' '\Driver\Shy' 44
+suspect decoy-popular-device.dmp ShyR '\Device\Shy' '\Driver\Shy' 36
 
-suspect tie.dmp TieR '\Device\Left' '\Driver\Left' 44
+# equal evidence: which of the two comes first says nothing, the verdict does
+run 0 analyze "$F/tie.dmp" --json -
+expect "tie tag" TieR "$(json suspects.0.tag)"
+expect "tie owners" '\Device\Left \Device\Right' \
+	"$(printf '%s\n' "$(json suspects.0.owners.0.device)" "$(json suspects.0.owners.1.device)" | sort | tr '\n' ' ' | sed 's/ $//')"
 expect "verdict on a tie" tie "$(json suspects.0.verdict)"
 
 suspect paged-leak.dmp PgLk null '\Driver\Pager' 32
 suspect big.dmp BgLk null '\Driver\Bulky' 64
 suspect list.dmp LsLo '\Device\Lister' '\Driver\Lister' 28
-suspect unlisted.dmp GhsR '\Device\Ghost' '\Driver\Ghost' 44
+# no directory leads to it, so that its bare name is all there is
+suspect unlisted.dmp GhsR Ghost '\Driver\Ghost' 20
 suspect lying-ranges.dmp "$(sed -n 's/^leak id=[a-z]* tag=\([A-Za-z0-9]*\).*/\1/p' fixtures/specs/lying-ranges.spec)" \
 	"$(sed -n 's/^device id=[a-z]* name=\([^ ]*\) .*/\1/p' fixtures/specs/lying-ranges.spec)" \
 	"$(sed -n 's/^driver name=\([^ ]*\) .*/\1/p' fixtures/specs/lying-ranges.spec)"

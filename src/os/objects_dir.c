@@ -100,7 +100,10 @@ static char *join(struct os *os, const char *directory, const char *name)
 	return arena_strdup(&os->arena, path);
 }
 
-/* The root's own name is "\"; anything that does not end there has no path. */
+/*
+ * The root's own name is "\". What does not end there was taken out of its
+ * directory, or the directory is not in the dump: its bare name is all there is.
+ */
 const char *object_path(struct os *os, uint64_t body_va)
 {
 	const char *part[MAX_DEPTH], *path;
@@ -110,14 +113,14 @@ const char *object_path(struct os *os, uint64_t body_va)
 	for (; depth < MAX_DEPTH; depth++, va = directory) {
 		part[depth] = object_name(os, va, &directory);
 		if (!part[depth] || !part[depth][0])
-			return "";
+			return depth ? part[0] : "";
 		if (!directory)
 			break;
 		if (object_kind_of(os, directory) != OBJECT_DIRECTORY)
-			return "";
+			return part[0];
 	}
 	if (depth == MAX_DEPTH || strcmp(part[depth], "\\"))
-		return "";
+		return part[0];
 	for (path = part[depth]; path && depth-- > 0;)
 		path = join(os, path, part[depth]);
 	return path ? path : "";
