@@ -25,7 +25,7 @@ static const char *owner_driver(const struct owner *w)
 {
 	if (w->driver && *w->driver->name)
 		return w->driver->name;
-	return w->module ? w->module->name : NULL;
+	return w->module ? w->module->name : w->unloaded ? w->unloaded->name : NULL;
 }
 
 static void json_owners(struct jot *j, json_t *parent, const struct suspect *s)
@@ -39,6 +39,7 @@ static void json_owners(struct jot *j, json_t *parent, const struct suspect *s)
 		jot_text(j, o, "driver", owner_driver(w));
 		jot_word(j, o, "device", w->device ? w->device->name : NULL);
 		jot_text(j, o, "module", w->module ? w->module->name : NULL);
+		jot_bool(j, o, "unloaded", w->unloaded != NULL);
 		jot_va_or_null(j, o, "driver_va", w->driver ? w->driver->va : 0);
 		jot_va_or_null(j, o, "device_va", w->device ? w->device->va : 0);
 		jot_count(j, o, "blocks", w->blocks);
@@ -103,6 +104,8 @@ static void json_suspect(struct jot *j, json_t *o, const struct suspect *s)
 	jot_count(j, o, "user_bytes", s->user_bytes);
 	jot_count(j, o, "used_bytes", s->used_bytes);
 	jot_count(j, o, "readable", s->readable);
+	jot_count(j, o, "looked_at", s->looked_at);
+	jot_count(j, o, "listed", s->listed);
 	jot_text(j, o, "verdict", verdict_name(s->verdict));
 	jot_text(j, o, "verdict_words", s->verdict_words);
 	json_candidate(j, o, &s->candidate);

@@ -6,6 +6,8 @@
  */
 #include "dumpleak/report/paper.h"
 
+#include "dumpleak/base/text.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,29 +37,35 @@ static void spaces(struct paper *p, size_t n)
 	fprintf(p->out, "%*s", (int)n, "");
 }
 
+/* Bytes of the word at @s: quoted tags with their blanks, shares with their "%". */
+static size_t word_bytes(const char *s)
+{
+	const char *quote = *s == '\'' || *s == '"' ? strchr(s + 1, *s) : NULL;
+	size_t n = quote && quote - s <= TAG_TEXT_MAX ? (size_t)(quote - s) : 0;
+
+	n += strcspn(s + n, " ");
+	return s[n] == ' ' && s[n + 1] == '%' ? n + 1 + strcspn(s + n + 1, " ") : n;
+}
+
 /* @at: the column where the cursor stands; lines after the first start at @indent. */
 static void wrap(struct paper *p, size_t indent, size_t at, const char *s)
 {
-	bool first = true;
+	for (size_t blanks = 0; *s;) {
+		size_t n = word_bytes(s), width = columns_of(s, n);
 
-	while (*s) {
-		size_t n = strcspn(s, " "), width = columns_of(s, n);
-
-		if (!first && at + 1 + width > p->width) {
+		if (blanks && at + blanks + width > p->width) {
 			fputc('\n', p->out);
 			spaces(p, indent);
 			at = indent;
-		} else if (!first) {
-			fputc(' ', p->out);
-			at++;
+		} else {
+			spaces(p, blanks);
+			at += blanks;
 		}
 		fwrite(s, 1, n, p->out);
 		at += width;
-		first = false;
-		/* runs of blanks inside tags ('Io  ') stay as they are */
-		for (s += n; s[0] == ' ' && s[1] == ' '; s++, at++)
-			fputc(' ', p->out);
-		s += *s == ' ';
+		s += n;
+		blanks = strspn(s, " ");
+		s += blanks;
 	}
 	fputc('\n', p->out);
 }

@@ -49,37 +49,55 @@ static size_t natural_width(struct libscols_table *t, size_t col,
 }
 
 /*
- * @s with line ends so that no line is wider than @width, at blanks (which go)
- * or behind the backslashes and slashes of paths; NULL: no memory.
+ * Whether a line may end behind @p: at a blank, but a share keeps its "%", and
+ * a quoted tag the blanks that fill it up.
+ */
+static bool ends_word(const char *p)
+{
+	return *p == ' ' && p[1] != '%' && p[1] != ' ' && p[1] != '\'';
+}
+
+/* Inside a path, which may be too long for any line: not behind its root. */
+static bool ends_name(const char *s, const char *p)
+{
+	return (*p == '\\' || *p == '/') && p > s && p[-1] != ' ';
+}
+
+/*
+ * @s with line ends so that no line is wider than @width; NULL: no memory.
+ * Blanks at the ends of lines stay: the table's printer drops them.
  */
 static char *broken(const char *s, size_t width)
 {
-	size_t len = strlen(s), at = 0, k = 0, end = 0;
+	size_t len = strlen(s), at = 0, k = 0, word = 0, name = 0;
 	char *out = malloc(2 * len + 1);
 
 	if (!out)
 		return NULL;
-	/* @end: where the line may end, behind the last blank or slash; 0: nowhere */
+	/* @word, @name: where this line may end; 0: nowhere */
 	for (const char *p = s; *p; p++) {
 		bool starts = ((unsigned char)*p & 0xc0) != 0x80;
 
-		if (starts && at == width && *p != ' ') {
-			if (!end)
-				end = k;
+		if (starts && at == width && ends_word(p)) {
+			out[k++] = '\n';
+			at = word = name = 0;
+			continue;
+		}
+		if (starts && at == width) {
+			size_t end = word ? word : name ? name : k;
+
 			memmove(out + end + 1, out + end, k - end);
 			out[end] = '\n';
 			k++;
 			at = width_of(out + end + 1, k - end - 1);
-			end = 0;
-		} else if (starts && at == width) {
-			out[k++] = '\n';
-			at = end = 0;
-			continue;
+			word = name = 0;
 		}
 		out[k++] = *p;
 		at += starts;
-		if (*p == ' ' || *p == '\\' || *p == '/')
-			end = k;
+		if (ends_word(p))
+			word = k;
+		else if (ends_name(s, p))
+			name = k;
 	}
 	out[k] = '\0';
 	return out;
