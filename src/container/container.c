@@ -81,10 +81,13 @@ enum dl_status container_open(struct source *source, struct container **out,
 		if (readers[i]->probe(source) == PROBE_MINE)
 			return open_with(source, readers[i], out, err);
 	st = unsupported_format(source, err);
-	if (st == DL_NOTDUMP)
-		err_set(err, st, "%s: is no memory dump that dumpleak knows",
-			source_name(source));
-	return st;
+	if (st != DL_NOTDUMP)
+		return st;
+	/* what is damaged before anything can be recognised may be anything */
+	if (source_damage(source))
+		return err_set(err, DL_CORRUPT, "%s", source_damage(source));
+	return err_set(err, st, "%s: is no memory dump that dumpleak knows",
+		       source_name(source));
 }
 
 enum dl_status container_open_raw(struct source *source, uint64_t limit_pages,
