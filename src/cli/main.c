@@ -47,7 +47,9 @@ static enum exit_status run(const struct options *opts)
 	enum exit_status result;
 
 	session_init(&s, opts);
-	status = opts->command->run(&s);
+	status = output_check(&s);
+	if (!status)
+		status = opts->command->run(&s);
 	progress_line_clear(&s.line);
 	result = finish(exit_status_of(status));
 	if (exit_status_of(status) != EXIT_DONE && s.err.text[0])

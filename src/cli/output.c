@@ -56,6 +56,15 @@ static bool same_file(const char *a, const char *b)
 	       sa.st_ino == sb.st_ino;
 }
 
+enum dl_status output_check(struct session *s)
+{
+	const char *path = s->opts->json_path;
+
+	if (path && same_file(path, s->opts->word[0]))
+		return err_set(&s->err, DL_USAGE, "--json: %s is the dump itself", path);
+	return DL_OK;
+}
+
 enum dl_status output_json_open(struct session *s, FILE **out)
 {
 	const char *path = s->opts->json_path;
@@ -63,8 +72,6 @@ enum dl_status output_json_open(struct session *s, FILE **out)
 	*out = stdout;
 	if (!path)
 		return DL_OK;
-	if (same_file(path, s->opts->word[0]))
-		return err_set(&s->err, DL_USAGE, "--json: %s is the dump itself", path);
 	*out = fopen(path, "w");
 	if (!*out)
 		return err_set(&s->err, DL_IO, "%s: %s", path, strerror(errno));

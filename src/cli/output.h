@@ -7,13 +7,16 @@
 /** output_paper - stdout as paper: the terminal's width, colour if it is wanted */
 struct paper output_paper(const struct options *opts);
 
+/** output_check - DL_USAGE if --json would overwrite the dump */
+enum dl_status output_check(struct session *s);
+
 /** output_text - text goes to stdout: there is no JSON, or it goes elsewhere */
 bool output_text(const struct options *opts);
 
 /**
  * output_json_open - where --json goes: stdout, or the named file
- * Refuses to overwrite the dump itself. Open it when all is ready to be
- * written, so that a failure leaves an older file alone.
+ * Open it when all is ready to be written, so that a failure leaves an older
+ * file alone.
  */
 enum dl_status output_json_open(struct session *s, FILE **out);
 

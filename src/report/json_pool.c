@@ -219,6 +219,16 @@ void json_meaning(struct jot *j, json_t *o, const struct report_input *in, uint3
 	jot_word(j, o, "meaning", m ? m->text : NULL);
 }
 
+static void json_neighbour(struct jot *j, json_t *o, const char *va_key,
+			   const char *tag_key, uint64_t va, uint32_t tag)
+{
+	jot_va_or_null(j, o, va_key, va);
+	if (va)
+		jot_tag(j, o, tag_key, tag);
+	else
+		jot_null(j, o, tag_key);
+}
+
 static void json_faults(struct jot *j, json_t *parent, const struct pool *pool)
 {
 	json_t *list = jot_array(j, parent, "faults"), *o;
@@ -232,10 +242,8 @@ static void json_faults(struct jot *j, json_t *parent, const struct pool *pool)
 		jot_text(j, o, "kind", fault_kind_name(f->kind));
 		jot_text(j, o, "pool", pool_kind_name(f->pool));
 		jot_count(j, o, "lost_bytes", f->lost_bytes);
-		jot_va_or_null(j, o, "before_va", f->before_va);
-		jot_tag(j, o, "before_tag", f->before_tag);
-		jot_va_or_null(j, o, "after_va", f->after_va);
-		jot_tag(j, o, "after_tag", f->after_tag);
+		json_neighbour(j, o, "before_va", "before_tag", f->before_va, f->before_tag);
+		json_neighbour(j, o, "after_va", "after_tag", f->after_va, f->after_tag);
 	}
 }
 

@@ -121,7 +121,7 @@ static void ledger_table(const struct report_input *in, const struct tags_view *
 		{ "FREES", TABLE_RIGHT }, { "COUNTED", TABLE_RIGHT },
 		{ "BYTES", TABLE_RIGHT }, { "FOUND", TABLE_RIGHT },
 		{ "BYTES", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT },
-		{ "DIFFERENCE", TABLE_RIGHT }, { "BECAUSE", TABLE_WRAP },
+		{ "DIFFERENCE", TABLE_RIGHT }, { "EXPLAINED BY", TABLE_WRAP },
 	};
 	struct table t;
 

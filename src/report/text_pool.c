@@ -181,7 +181,7 @@ static void differing_table(const struct report_input *in, struct paper *p)
 		{ "TAG", 0 }, { "COUNTED", TABLE_RIGHT }, { "BYTES", TABLE_RIGHT },
 		{ "FOUND", TABLE_RIGHT }, { "BYTES", TABLE_RIGHT },
 		{ "CACHED", TABLE_RIGHT }, { "DIFFERENCE", TABLE_RIGHT },
-		{ "BECAUSE", TABLE_WRAP },
+		{ "EXPLAINED BY", TABLE_WRAP },
 	};
 	const struct ledger_row **rows;
 	struct table t;
@@ -192,6 +192,8 @@ static void differing_table(const struct report_input *in, struct paper *p)
 		p->failed = true;
 		return;
 	}
+	if (n)
+		paper_blank(p);
 	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
 	for (size_t i = 0; i < n && i < MAX_DIFFERING; i++)
 		differing_row(&t, in, rows[i]);
