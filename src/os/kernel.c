@@ -194,7 +194,7 @@ static bool found_one(void *ctx, bool is_space, size_t index)
 /* Without a header a compressed file must be inflated to be searched. */
 static uint64_t scan_limit(const struct finder *f)
 {
-	const uint64_t headerless_pages = (256 << 20) / PAGE_BYTES;
+	const uint64_t headerless_pages = (128 << 20) / PAGE_BYTES;
 
 	return !f->header->dtb_pa.known && container_is_slow(f->os->container)
 		       ? headerless_pages : UINT64_MAX;
@@ -290,7 +290,7 @@ static enum dl_status not_found(const struct finder *f, struct dl_err *err)
 		       "no Windows kernel found: %" PRIu64 " page%s looked at%s, %zu "
 		       "self-mapping page director%s, %zu KDBG block%s%s",
 		       s->nr_pages, s->nr_pages == 1 ? "" : "s",
-		       s->nr_pages >= s->limit_pages ? " (the first 256 MB)" : "",
+		       s->nr_pages >= s->limit_pages ? " (the first 128 MB)" : "",
 		       s->nr_spaces, s->nr_spaces == 1 ? "y" : "ies", s->nr_kdbgs,
 		       s->nr_kdbgs == 1 ? "" : "s",
 		       s->nr_spaces && s->nr_kdbgs ? "; no two belong together" : "");
