@@ -132,11 +132,10 @@ static void span_add(struct acc *a, const struct plan *p, uint64_t v, uint64_t w
 	a->seen[bit / 64] |= (uint64_t)1 << bit % 64;
 }
 
+/* All that one value says, but for the tables. */
 static void count(struct acc *a, const struct plan *p, const struct word_rule *rule,
 		  uint64_t v, uint64_t weight)
 {
-	int heavy;
-
 	a->n += weight;
 	a->kinds[word_kind_of(rule, v)] += weight;
 	if (v >= rule->time_first && v < rule->time_last)
@@ -147,20 +146,33 @@ static void count(struct acc *a, const struct plan *p, const struct word_rule *r
 	a->any_ones |= v;
 	if (p->span)
 		span_add(a, p, v, weight);
-	heavy = heavy_find(p, v);
-	if (heavy >= 0)
-		a->heavy[heavy] += weight;
-	else if (p->table)
-		table_add(a, v, weight);
-	else
-		a->overflow = true;
 }
 
 void acc_flush(struct acc *a, const struct plan *p, const struct word_rule *rule)
 {
-	if (a->run)
-		count(a, p, rule, a->last, a->run);
+	uint64_t weight = a->run;
+	int heavy;
+
 	a->run = 0;
+	if (!weight)
+		return;
+	heavy = heavy_find(p, a->last);
+	if (heavy >= 0) {       /* all else of it is counted once, in acc_finish() */
+		a->heavy[heavy] += weight;
+		return;
+	}
+	count(a, p, rule, a->last, weight);
+	if (p->table)
+		table_add(a, a->last, weight);
+	else
+		a->overflow = true;
+}
+
+void acc_finish(struct acc *a, const struct plan *p, const struct word_rule *rule)
+{
+	for (unsigned i = 0; i < p->nr_heavy; i++)
+		if (a->heavy[i])
+			count(a, p, rule, p->heavy[i], a->heavy[i]);
 }
 
 void acc_change(struct acc *a, const struct plan *p, const struct word_rule *rule,

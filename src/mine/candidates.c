@@ -19,7 +19,7 @@ enum {
 	MIN_BIG = 8,            /* big allocations of one size               */
 	USUAL_RANKS = 10,       /* how many other tags say what is usual     */
 	USUAL_MIN = 16, USUAL_MIN_BIG = 2,
-	LIFT = 8,               /* times as many blocks as is usual          */
+	LIFT = 10,              /* times as many blocks as is usual          */
 	KNOWN_HANDICAP = 32,    /* that many times more for known populations */
 };
 static const double MIN_BYTE_SHARE = 0.01;

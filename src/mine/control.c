@@ -39,47 +39,21 @@ static enum dl_status homes_find(const struct targets *t, struct homes *h)
 	return DL_OK;
 }
 
-static bool is_control(const struct miner *m, const struct homes *h, size_t i)
+/* @want of the sampled others that are no owner's own object, evenly spread. */
+static size_t choose(const struct others *o, const struct homes *h, size_t want,
+		     uint32_t *out)
 {
-	const struct catalog *c = &m->t->pool->blocks;
+	size_t nr = 0;
 
-	return catalog_state(c, i) == BLOCK_IN_USE && catalog_how(c, i) == BLOCK_PAGE &&
-	       !sweep_class_of(m, i) &&
-	       !bsearch(&i, h->block, h->nr, sizeof i, by_index);
-}
+	for (size_t k = 0; k < o->nr && nr < want; k++) {
+		size_t i = o->block[k];
 
-/* Counts per pool, then the k-th of @want blocks out of @all. */
-static size_t choose(const struct miner *m, const struct homes *h, enum pool_kind pool,
-		     bool same, size_t all, size_t want, uint32_t *out)
-{
-	const struct catalog *c = &m->t->pool->blocks;
-	size_t seen = 0, nr = 0;
-
-	for (size_t i = 0; i < c->nr && nr < want; i++) {
-		if ((catalog_pool(c, i) == pool) != same || !is_control(m, h, i))
+		if (o->nr > want && k * want / o->nr < nr)
 			continue;
-		if ((uint64_t)seen >= (uint64_t)all * nr / want)
-			out[nr++] = (uint32_t)i;
-		seen++;
+		if (!bsearch(&i, h->block, h->nr, sizeof i, by_index))
+			out[nr++] = o->block[k];
 	}
 	return nr;
-}
-
-static void count_blocks(const struct miner *m, const struct homes *h,
-			 enum pool_kind pool, size_t *same, size_t *other)
-{
-	const struct catalog *c = &m->t->pool->blocks;
-
-	*same = *other = 0;
-	for (size_t i = 0; i < c->nr; i++) {
-		/* the common case in a leak first: the leaked block itself */
-		if (!is_control(m, h, i))
-			continue;
-		if (catalog_pool(c, i) == pool)
-			++*same;
-		else
-			++*other;
-	}
 }
 
 struct control {
@@ -157,16 +131,11 @@ static enum dl_status run(struct control *x, struct mined *c, struct dl_err *err
 static size_t gather(const struct miner *m, const struct mined *c,
 		     const struct homes *h, uint32_t *out)
 {
-	size_t same, other, n = 0, want;
+	size_t n = choose(&m->others[c->pool], h, CONTROL_BLOCKS, out);
 
-	count_blocks(m, h, c->pool, &same, &other);
-	want = same < CONTROL_BLOCKS ? same : CONTROL_BLOCKS;
-	if (want)
-		n = choose(m, h, c->pool, true, same, want, out);
-	if (n < CONTROL_MIN && other) {
-		want = other < CONTROL_MIN ? other : CONTROL_MIN;
-		n += choose(m, h, c->pool, false, other, want, out + n);
-	}
+	for (int k = 0; k < NR_POOL_KINDS && n < CONTROL_MIN; k++)
+		if (k != (int)c->pool)
+			n += choose(&m->others[k], h, CONTROL_MIN - n, out + n);
 	return n;
 }
 
@@ -174,7 +143,7 @@ enum dl_status control_count(struct miner *m, struct mined *c, struct dl_err *er
 {
 	struct control x = { .m = m, .own = c, .depth = c->depth,
 			     .nr_owners = owner_ids(m->t->os) };
-	uint32_t *blocks = malloc((CONTROL_BLOCKS + CONTROL_MIN) * sizeof *blocks);
+	uint32_t *blocks = malloc(CONTROL_BLOCKS * sizeof *blocks);
 	struct homes homes = { NULL, 0 };
 	enum dl_status st = blocks ? homes_find(m->t, &homes) : DL_NOMEM;
 

@@ -16,6 +16,8 @@ struct counting {
 	struct miner *m;
 	struct tally *tallies;
 	size_t nr_accs;
+	sweep_fn also;          /* gets every block as well */
+	void *ctx;
 };
 
 static void count_self(struct acc *a, const struct plan *plans, const struct mined *c,
@@ -48,6 +50,7 @@ static void count_block(void *ctx, unsigned worker, struct mined *c, size_t i,
 	if (c->any_self)
 		count_self(a, c->plans, c, user, rule->width,
 			   pool_user_va(x->m->t->pool, i));
+	x->also(x->ctx, worker, c, i, user);
 }
 
 static bool tally_init(struct counting *x, struct tally *t)
@@ -98,6 +101,8 @@ static enum dl_status add_up(const struct counting *x)
 					return DL_NOMEM;
 			}
 		}
+		for (unsigned col = 0; col < c->nr_columns; col++)
+			acc_finish(&c->accs[col], &c->plans[col], m->rule);
 	}
 	return DL_OK;
 }
@@ -112,10 +117,8 @@ static enum dl_status prepare(struct counting *x)
 	for (size_t i = 0; i < m->nr; i++) {
 		struct mined *c = &m->mined[i];
 
-		c->accs = malloc((c->nr_columns + 1) * sizeof *c->accs);
-		if (!c->accs)
-			return DL_NOMEM;
 		for (unsigned col = 0; col < c->nr_columns; col++) {
+			acc_deinit(&c->accs[col]);
 			acc_init(&c->accs[col]);
 			c->any_self |= c->plans[col].self;
 		}
@@ -127,9 +130,9 @@ static enum dl_status prepare(struct counting *x)
 	return DL_OK;
 }
 
-enum dl_status columns_count(struct miner *m, struct dl_err *err)
+enum dl_status columns_count(struct miner *m, sweep_fn also, void *ctx, struct dl_err *err)
 {
-	struct counting x = { .m = m };
+	struct counting x = { .m = m, .also = also, .ctx = ctx };
 	enum dl_status st = prepare(&x);
 
 	if (!st)
@@ -140,4 +143,23 @@ enum dl_status columns_count(struct miner *m, struct dl_err *err)
 		tally_deinit(&x, &x.tallies[w]);
 	free(x.tallies);
 	return st == DL_NOMEM ? err_set(err, st, "out of memory for counting") : st;
+}
+
+enum dl_status columns_guess(struct miner *m, struct mined *c)
+{
+	c->accs = malloc((c->nr_columns + 1) * sizeof *c->accs);
+	if (!c->accs)
+		return DL_NOMEM;
+	for (unsigned col = 0; col < c->nr_columns; col++) {
+		struct acc *a = &c->accs[col];
+
+		acc_init(a);
+		for (size_t k = 0; k < c->nr_sample; k++)
+			acc_word(a, &c->plans[col], m->rule,
+				 c->sample_words[col * c->cap_sample + k]);
+		acc_flush(a, &c->plans[col], m->rule);
+		acc_finish(a, &c->plans[col], m->rule);
+	}
+	columns_sort_out(m, c);
+	return DL_OK;
 }

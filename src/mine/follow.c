@@ -10,9 +10,12 @@
 
 enum {
 	WAY_SLOTS = 2048,       /* words remembered per thread            */
+	ALIKE_SLOTS = 256,      /* combinations of pointers counted at once */
+	ALIKE_WORDS = 4,
 	DEEP_BLOCKS = 8192,     /* looked at where hops are many, depth 2 */
 };
 static const double ENOUGH = 0.9;       /* of the blocks have an owner: go no deeper */
+static const double PART = 0.05, LIFT = 3;      /* what makes it one: see verdict.c */
 
 /* A word of a column and what it stands for. */
 struct way {
@@ -30,11 +33,20 @@ struct count {
 	uint64_t looked_at;
 };
 
+/*
+ * Blocks of one leak repeat few combinations of pointers: equal blocks are
+ * counted here and followed once.
+ */
+struct alike {
+	uint64_t value[ALIKE_WORDS], blocks;
+	struct mined *c;
+};
+
 struct following {
 	struct miner *m;
 	struct count *counts;   /* [worker][class] */
 	struct way *ways;       /* [worker][WAY_SLOTS] */
-	bool active[MAX_CANDIDATES];
+	struct alike *alike;    /* [worker][ALIKE_SLOTS] */
 };
 
 /* Deeper down the words are the same ones; they were grouped at depth 0. */
@@ -99,36 +111,89 @@ static unsigned combo_of(const struct mined *c, const struct owner_set *set)
 	return combo;
 }
 
-static void follow_block(void *ctx, unsigned worker, struct mined *c, size_t i,
-			 const uint8_t *user)
+/* @blocks that have @values in their pointer columns; @i: one of them. */
+static void follow_values(const struct following *x, unsigned worker, const struct mined *c,
+			  size_t i, const uint64_t *values, uint64_t blocks)
 {
-	const struct following *x = ctx;
-	unsigned width = x->m->rule->width;
 	struct count *n = &x->counts[worker * x->m->nr + (size_t)(c - x->m->mined)];
-	struct owner_set set = { .nr = 0 };
+	struct owner_set set;
 
-	if (!user)
-		return;
+	set.nr = 0;
 	for (unsigned k = 0; k < c->nr_pointers; k++) {
-		unsigned col = c->pointer_columns[k];
-		const struct way *way = way_of(x, worker, c, col,
-					       le_word(user + col * width, width));
+		const struct way *way = way_of(x, worker, c, c->pointer_columns[k], values[k]);
 
 		if (way->group != NO_GROUP)
-			n->groups[way->group]++;
+			n->groups[way->group] += blocks;
 		for (unsigned w = 0; w < way->nr; w++) {
 			owner_set_add(&set, way->owner[w]);
 			owner_set_add(&set, way->parent[w]);
 			if (way->path[w] != NO_PATH)
-				n->paths[way->path[w]]++;
+				n->paths[way->path[w]] += blocks;
 		}
 	}
 	if (c->lists.is_list)
 		count_list(x, c, i, n, &set);
 	for (unsigned k = 0; k < set.nr; k++)
-		n->unions[set.id[k]]++;
-	n->combos[combo_of(c, &set)]++;
-	n->looked_at++;
+		n->unions[set.id[k]] += blocks;
+	n->combos[combo_of(c, &set)] += blocks;
+	n->looked_at += blocks;
+}
+
+/* Room for @values, emptied of others; NULL if these blocks must go one by one. */
+static struct alike *alike_of(const struct following *x, unsigned worker, struct mined *c,
+			      size_t i, const uint64_t *values)
+{
+	uint64_t hash = (uint64_t)(c - x->m->mined);
+	struct alike *a;
+	bool same;
+
+	if (c->nr_pointers > ALIKE_WORDS || c->lists.is_list)
+		return NULL;
+	for (unsigned k = 0; k < c->nr_pointers; k++)
+		hash = (hash ^ values[k]) * 0x9e3779b97f4a7c15u;
+	a = &x->alike[worker * ALIKE_SLOTS + (hash >> 40) % ALIKE_SLOTS];
+	same = a->c == c;
+	for (unsigned k = 0; k < c->nr_pointers && same; k++)
+		same = a->value[k] == values[k];
+	if (same)
+		return a;
+	if (a->blocks)
+		follow_values(x, worker, a->c, i, a->value, a->blocks);
+	memcpy(a->value, values, c->nr_pointers * sizeof *values);
+	a->c = c;
+	a->blocks = 0;
+	return a;
+}
+
+static void follow_block(void *ctx, unsigned worker, struct mined *c, size_t i,
+			 const uint8_t *user)
+{
+	const struct following *x = ctx;
+	unsigned width = x->m->rule->width;
+	uint64_t values[MAX_COLUMNS];
+	struct alike *a;
+
+	if (!user)
+		return;
+	for (unsigned k = 0; k < c->nr_pointers; k++)
+		values[k] = le_word(user + c->pointer_columns[k] * width, width);
+	a = alike_of(x, worker, c, i, values);
+	if (a)
+		a->blocks++;
+	else
+		follow_values(x, worker, c, i, values, 1);
+}
+
+/* The last of the blocks that were only counted. */
+static void follow_rest(const struct following *x)
+{
+	for (unsigned w = 0; w < x->m->nr_workers; w++)
+		for (unsigned k = 0; k < ALIKE_SLOTS; k++) {
+			const struct alike *a = &x->alike[w * ALIKE_SLOTS + k];
+
+			if (a->blocks)
+				follow_values(x, w, a->c, 0, a->value, a->blocks);
+		}
 }
 
 /* Many different blocks on the way take long: some pages speak for all. */
@@ -160,7 +225,8 @@ static enum dl_status counts_init(struct following *x)
 
 	x->counts = calloc(m->nr_workers * m->nr, sizeof *x->counts);
 	x->ways = calloc((size_t)m->nr_workers * WAY_SLOTS, sizeof *x->ways);
-	if (!x->counts || !x->ways)
+	x->alike = calloc((size_t)m->nr_workers * ALIKE_SLOTS, sizeof *x->alike);
+	if (!x->counts || !x->ways || !x->alike)
 		return DL_NOMEM;
 	for (size_t i = 0; i < m->nr_workers * m->nr; i++) {
 		x->counts[i].unions = calloc(ids, sizeof *x->counts[i].unions);
@@ -176,6 +242,7 @@ static void counts_deinit(struct following *x)
 		free(x->counts[i].unions);
 	free(x->counts);
 	free(x->ways);
+	free(x->alike);
 }
 
 static void add_up(const struct following *x, struct mined *c)
@@ -201,19 +268,28 @@ static void add_up(const struct following *x, struct mined *c)
 	}
 }
 
-/* The share of the owner that most blocks lead to, beyond what any block does. */
-static double best_share(const struct miner *m, const struct mined *c)
+static double share_of(uint64_t part, uint64_t all)
 {
-	double best = 0;
+	return all ? (double)part / (double)all : 0;
+}
 
-	for (uint32_t id = 0; id < owner_ids(m->t->os); id++) {
-		double share = c->looked_at ? (double)c->unions[id] / (double)c->looked_at : 0;
+/* The share of blocks that lead to any owner beyond what any block does. */
+static double covered(const struct mined *c)
+{
+	unsigned leads = 0;
+	uint64_t blocks = 0;
 
-		if (c->s->control_blocks)
-			share -= (double)c->control[id] / (double)c->s->control_blocks;
-		best = share > best ? share : best;
+	for (unsigned k = 0; k < c->nr_tracked; k++) {
+		double share = share_of(c->unions[c->tracked[k]], c->looked_at);
+
+		if (share >= PART && share >= LIFT * share_of(c->control[c->tracked[k]],
+							      c->s->control_blocks))
+			leads |= 1u << k;
 	}
-	return best;
+	for (unsigned combo = 0; combo < 1u << TRACKED; combo++)
+		if (combo & leads)
+			blocks += c->combos[combo];
+	return share_of(blocks, c->looked_at);
 }
 
 static enum dl_status follow_to(struct miner *m, unsigned depth, struct dl_err *err)
@@ -225,7 +301,7 @@ static enum dl_status follow_to(struct miner *m, unsigned depth, struct dl_err *
 	for (size_t i = 0; i < m->nr && !st; i++) {
 		struct mined *c = &m->mined[i];
 
-		c->follow = !depth || best_share(m, c) < ENOUGH;
+		c->follow = !depth || covered(c) < ENOUGH;
 		if (!c->follow)
 			continue;
 		any = true;
@@ -236,8 +312,12 @@ static enum dl_status follow_to(struct miner *m, unsigned depth, struct dl_err *
 	if (st || !any)
 		return st;
 	st = counts_init(&x);
-	if (!st)
+	if (!st && !m->counted) /* the first time, all is read anyway */
+		st = columns_count(m, follow_block, &x, err);
+	else if (!st)
 		st = sweep_run(m, "following pointers", step_of, follow_block, &x, err);
+	if (!st)
+		follow_rest(&x);
 	for (size_t i = 0; i < m->nr && !st; i++) {
 		if (!m->mined[i].follow)
 			continue;
@@ -246,6 +326,14 @@ static enum dl_status follow_to(struct miner *m, unsigned depth, struct dl_err *
 	}
 	counts_deinit(&x);
 	return st;
+}
+
+static void number_columns(struct mined *c)
+{
+	c->nr_pointers = 0;
+	for (unsigned col = 0; col < c->nr_columns; col++)
+		if (c->pointers[col])
+			c->pointer_columns[c->nr_pointers++] = (uint8_t)col;
 }
 
 static enum dl_status prepare(struct miner *m)
@@ -264,18 +352,37 @@ static enum dl_status prepare(struct miner *m)
 		c->control = calloc(ids, sizeof *c->control);
 		if (!c->unions || !c->control)
 			return DL_NOMEM;
-		for (unsigned col = 0; col < c->nr_columns; col++)
-			if (c->pointers[col])
-				c->pointer_columns[c->nr_pointers++] = (uint8_t)col;
+		number_columns(c);
 	}
 	return DL_OK;
+}
+
+/* All blocks may show that what looked written in the sample is not. */
+static bool guess_was_wrong(struct miner *m)
+{
+	bool wrong = false;
+
+	m->counted = true;
+	for (size_t i = 0; i < m->nr; i++) {
+		struct mined *c = &m->mined[i];
+		unsigned before = c->nr_pointers;
+
+		columns_sort_out(m, c);
+		number_columns(c);
+		wrong |= c->nr_pointers != before;
+	}
+	return wrong;
 }
 
 enum dl_status owners_find(struct miner *m, struct dl_err *err)
 {
 	enum dl_status st = prepare(m);
 
-	for (unsigned depth = 0; depth <= MAX_DEPTH && !st; depth++)
+	if (!st)
+		st = follow_to(m, 0, err);
+	if (!st && guess_was_wrong(m))
+		st = follow_to(m, 0, err);
+	for (unsigned depth = 1; depth <= MAX_DEPTH && !st; depth++)
 		st = follow_to(m, depth, err);
 	for (unsigned w = 0; w < m->nr_workers; w++) {
 		resolver_free(m->workers[w].resolver);

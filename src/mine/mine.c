@@ -79,11 +79,10 @@ static enum dl_status mine_all(struct miner *m, struct dl_err *err)
 
 	if (!st)
 		st = sample_take(m, err);
-	if (!st)
-		st = columns_count(m, err);
 	for (size_t i = 0; i < m->nr && !st; i++) {
-		columns_sort_out(m, &m->mined[i]);
-		st = lists_find(m, &m->mined[i], err);
+		st = columns_guess(m, &m->mined[i]);
+		if (!st)
+			st = lists_find(m, &m->mined[i], err);
 	}
 	if (!st)
 		st = owners_find(m, err);
@@ -123,6 +122,15 @@ static enum dl_status start(struct miner *m, const struct classes *classes,
 	return DL_OK;
 }
 
+static void miner_free(struct miner *m)
+{
+	for (size_t i = 0; m->mined && i < m->nr; i++)
+		class_end(&m->mined[i]);
+	free(m->mined);
+	sweep_deinit(m);
+	free(m);
+}
+
 enum dl_status mine_run(const struct targets *targets, const struct ledger *ledger,
 			const struct classes *classes,
 			const struct mine_options *opts, struct findings *out,
@@ -131,14 +139,21 @@ enum dl_status mine_run(const struct targets *targets, const struct ledger *ledg
 	static const struct mine_options none;
 	struct candidate chosen[MAX_CANDIDATES];
 	struct word_rule rule;
-	struct miner m = { .t = targets, .opts = opts ? opts : &none, .rule = &rule,
-			   .arena = &out->arena };
-	const struct candidate *list = m.opts->chosen;
-	size_t nr = m.opts->nr_chosen;
+	struct miner *m = calloc(1, sizeof *m);
+	const struct candidate *list;
+	size_t nr;
 	enum dl_status st;
 
 	memset(out, 0, sizeof *out);
 	arena_init(&out->arena);
+	if (!m)
+		return err_set(err, DL_NOMEM, "out of memory for mining");
+	m->t = targets;
+	m->opts = opts ? opts : &none;
+	m->rule = &rule;
+	m->arena = &out->arena;
+	list = m->opts->chosen;
+	nr = m->opts->nr_chosen;
 	if (!list) {
 		nr = candidates_choose(targets->pool, ledger, classes, &out->arena, chosen);
 		list = chosen;
@@ -146,16 +161,13 @@ enum dl_status mine_run(const struct targets *targets, const struct ledger *ledg
 	if (nr > MAX_CANDIDATES)
 		nr = MAX_CANDIDATES;
 	set_rule(targets->os, &rule);
-	m.nr_workers = m.opts->jobs ? m.opts->jobs : jobs_available();
-	if (m.nr_workers > 64)
-		m.nr_workers = 64;
-	st = start(&m, classes, list, nr, out, err);
+	m->nr_workers = m->opts->jobs ? m->opts->jobs : jobs_available();
+	if (m->nr_workers > 64)
+		m->nr_workers = 64;
+	st = start(m, classes, list, nr, out, err);
 	if (!st && nr)
-		st = mine_all(&m, err);
-	for (size_t i = 0; m.mined && i < m.nr; i++)
-		class_end(&m.mined[i]);
-	free(m.mined);
-	sweep_deinit(&m);
+		st = mine_all(m, err);
+	miner_free(m);
 	return st;
 }
 

@@ -101,6 +101,9 @@ void acc_flush(struct acc *a, const struct plan *p, const struct word_rule *rule
 /** acc_merge - add @from, flushed, to @to, flushed */
 void acc_merge(struct acc *to, const struct acc *from, const struct plan *p);
 
+/** acc_finish - after the last merge: add what the heavy values are to the sums */
+void acc_finish(struct acc *a, const struct plan *p, const struct word_rule *rule);
+
 /** acc_distinct - how many values; *@exact false: at least */
 uint64_t acc_distinct(const struct acc *a, const struct plan *p, bool *exact);
 
@@ -188,6 +191,13 @@ struct mined {
 	uint64_t *control;              /* per owner id, of control_blocks    */
 };
 
+/* Blocks of no candidate, in use: an even sample. */
+enum { OTHERS_MAX = 2 * CONTROL_BLOCKS };
+struct others {
+	uint32_t block[OTHERS_MAX];
+	size_t nr, step, seen;
+};
+
 struct worker {
 	struct phys phys;
 	struct vm vm;
@@ -204,9 +214,11 @@ struct miner {
 	uint8_t lookup[256];            /* hash of tag and size: index plus 1 */
 	uint32_t *order;                /* of pages, by place in the file; or NULL */
 	uint32_t *big;                  /* catalog indices of big candidates  */
-	size_t nr_big;
+	size_t nr_big, cap_big;
+	struct others others[NR_POOL_KINDS];
 	struct worker *workers;
 	unsigned nr_workers;
+	bool counted;                   /* all blocks, not only the sample    */
 };
 
 /* ---- sweep.c: every block of every candidate ----------------------------- */
@@ -214,8 +226,24 @@ struct miner {
 enum dl_status sweep_init(struct miner *m, struct dl_err *err);
 void sweep_deinit(struct miner *m);
 
+/** sweep_census - one look at every block: the samples, big blocks, others */
+enum dl_status sweep_census(struct miner *m);
+
+static inline size_t sweep_hash(uint32_t tag, uint32_t size_units)
+{
+	return ((tag & 0x7fffffff) * 0x9e3779b1u ^ size_units * 0x85ebca6bu) >> 24;
+}
+
+struct mined *sweep_class_at(const struct miner *m, size_t i, size_t hash);
+
 /** sweep_class_of - which candidate block @i belongs to, in use; NULL if none */
-struct mined *sweep_class_of(const struct miner *m, size_t i);
+static inline struct mined *sweep_class_of(const struct miner *m, size_t i)
+{
+	const struct catalog *c = &m->t->pool->blocks;
+	size_t h = sweep_hash(c->tag[i], c->size_units[i]);
+
+	return m->lookup[h] ? sweep_class_at(m, i, h) : NULL;
+}
 
 /* @user: its bytes behind the header, or NULL if its page is not readable. */
 typedef void (*sweep_fn)(void *ctx, unsigned worker, struct mined *c, size_t i,
@@ -235,8 +263,12 @@ enum dl_status sweep_run(struct miner *m, const char *what,
 /** sample_take - evenly spread blocks of each class, and the plans they suggest */
 enum dl_status sample_take(struct miner *m, struct dl_err *err);
 
-/** columns_count - fill the accumulators from all blocks */
-enum dl_status columns_count(struct miner *m, struct dl_err *err);
+/** columns_guess - columns_sort_out() by the sample alone: what to follow */
+enum dl_status columns_guess(struct miner *m, struct mined *c);
+
+/** columns_count - fill the accumulators from all blocks; @also gets them, too */
+enum dl_status columns_count(struct miner *m, sweep_fn also, void *ctx,
+			     struct dl_err *err);
 
 /** lists_find - is there a LIST_ENTRY, and whose lists are they */
 enum dl_status lists_find(struct miner *m, struct mined *c, struct dl_err *err);

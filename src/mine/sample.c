@@ -22,23 +22,6 @@ static enum dl_status sample_room(struct miner *m, struct mined *c)
 	return c->sample && c->sample_words ? DL_OK : DL_NOMEM;
 }
 
-/* The k-th of @cap blocks out of @n begins at n * k / cap: takes exactly cap. */
-static void choose(struct miner *m)
-{
-	const struct catalog *cat = &m->t->pool->blocks;
-
-	for (size_t i = 0; i < cat->nr; i++) {
-		struct mined *c = sweep_class_of(m, i);
-
-		if (!c)
-			continue;
-		if (c->nr_sample < c->cap_sample &&
-		    c->seen >= c->s->class.blocks * c->nr_sample / c->cap_sample)
-			c->sample[c->nr_sample++] = (uint32_t)i;
-		c->seen++;
-	}
-}
-
 /* One sampled block and where its page is in the file. */
 struct spot {
 	uint64_t position;
@@ -178,17 +161,21 @@ static uint64_t gcd(uint64_t a, uint64_t b)
 /*
  * Many values in a range that is not much wider than their number may be a
  * sequence, perhaps in steps: a bit for each possible value tells. Some room on
- * both sides, since the sample need not have met the first and the last.
+ * both sides, since the sample need not have met the first and the last; and
+ * strangers of the same tag and size, at both ends, do not count.
  */
+enum { OUTLIERS = 200 };        /* one in so many sampled blocks, at each end */
+
 static void plan_span(struct plan *p, const uint64_t *sorted, size_t n, uint64_t blocks)
 {
-	uint64_t min = sorted[0], steps, room, stride = 0;
+	size_t first = n / OUTLIERS, last = n - 1 - n / OUTLIERS;
+	uint64_t min = sorted[first], steps, room, stride = 0;
 
-	for (size_t i = 1; i < n && stride != 1; i++)
+	for (size_t i = first + 1; i <= last && stride != 1; i++)
 		stride = gcd(sorted[i] - min, stride);
 	if (!stride)
 		return;
-	steps = (sorted[n - 1] - min) / stride;
+	steps = (sorted[last] - min) / stride;
 	room = steps / 8 + 1024;
 	if (steps > SPAN_MAX / 2 || steps / 64 > blocks)
 		return;
@@ -256,10 +243,10 @@ enum dl_status sample_take(struct miner *m, struct dl_err *err)
 
 	for (size_t i = 0; i < m->nr && !st; i++)
 		st = sample_room(m, &m->mined[i]);
-	if (!st) {
-		choose(m);
+	if (!st)
+		st = sweep_census(m);
+	if (!st)
 		st = read_all(m);
-	}
 	for (size_t i = 0; i < m->nr && !st; i++) {
 		squeeze(&m->mined[i]);
 		st = plan(m, &m->mined[i]);

@@ -18,11 +18,13 @@ enum {
 	FEW_STALE = 8,          /* blocks with stale contents: fewer show nothing */
 	MIXTURE = 4,            /* kinds of words, for a column on its own   */
 	MIXTURE_TAIL = 3,       /* at the end of the block, where slack is   */
-	MIXTURE_BESIDE = 2,     /* before a column that nobody wrote         */
+	MIXTURE_BESIDE = 2,     /* where it looks like slack, or varies much */
+	MANY = 64,              /* values: that is much                      */
 };
 static const double KIND_SHARE = 0.02;  /* of what varies, to be a kind in it */
 static const double WRITTEN_SHARE = 0.5;/* one value that is not zero in so many */
 static const double ONE_VALUE = 0.7;    /* of what varies: a field with two states */
+static const double ALIKE = 0.35;       /* of 2: distance of shares of kinds */
 static const double MIN_STALE = 0.001;  /* of all blocks */
 
 /* Kernel addresses are of one kind by what they lead to. */
@@ -86,6 +88,26 @@ static void split_kernel(const struct miner *m, const struct mined *c, unsigned 
 		r->kinds[NR_WORD_KINDS + LEADS_ELSEWHERE] = share;
 }
 
+/*
+ * UTF-16 text in an inline buffer ends with single characters, which look like
+ * small numbers: beside text they count as text.
+ */
+static void fold_characters(const struct mined *c, unsigned col, struct rest *r)
+{
+	size_t small = 0, letters = 0;
+
+	if (r->kinds[WORD_TEXT] < KIND_SHARE)
+		return;
+	for (size_t k = 0; k < c->nr_sample; k++) {
+		uint64_t v = c->sample_words[col * c->cap_sample + k];
+
+		small += v && v < 0x10000 && v != r->top;
+		letters += v >= 0x20 && v < 0x7f && v != r->top;
+	}
+	if (small)
+		r->kinds[WORD_SMALL] *= 1 - (double)letters / (double)small;
+}
+
 static void rest_of(const struct miner *m, const struct mined *c, unsigned col,
 		    struct rest *r)
 {
@@ -103,6 +125,7 @@ static void rest_of(const struct miner *m, const struct mined *c, unsigned col,
 			n -= r->top_blocks;
 		r->kinds[k] = (double)n / (double)r->blocks;
 	}
+	fold_characters(c, col, r);
 	split_kernel(m, c, col, r->kinds[WORD_KERNEL], r);
 	r->kinds[WORD_KERNEL] = 0;
 }
@@ -167,18 +190,42 @@ static bool looks_stale(const struct rest *r, const struct acc *a, double foreig
 	return mixture(r) >= kinds && is_motley(r);
 }
 
+/* How differently two columns divide into kinds of words: 0 alike, 2 not at all. */
+static double distance(const struct acc *a, const struct acc *b)
+{
+	double sum = 0;
+
+	for (int k = 0; k < NR_WORD_KINDS; k++) {
+		double d = share_of(a->kinds[k], a->n) - share_of(b->kinds[k], b->n);
+
+		sum += d < 0 ? -d : d;
+	}
+	return sum;
+}
+
+/* Padding between fields looks like the slack behind them. */
+static bool is_like_slack(const struct mined *c, unsigned col)
+{
+	for (unsigned n = col + 1; n < c->nr_columns; n++)
+		if (c->unwritten[n] && distance(&c->accs[col], &c->accs[n]) <= ALIKE)
+			return true;
+	return false;
+}
+
 /* From the block's end: slack comes first, then whatever lies before it. */
 static void find_stale(struct mined *c, const struct rest *rests)
 {
 	double foreign = foreign_share(c, rests);
-	bool tail = true, beside = false;
+	bool tail = true, exact;
 
+	c->stale_share = 0;
 	for (unsigned col = c->nr_columns; col-- > 0; ) {
 		const struct acc *a = &c->accs[col];
-		unsigned kinds = beside ? MIXTURE_BESIDE : tail ? MIXTURE_TAIL : MIXTURE;
+		bool many = acc_distinct(a, &c->plans[col], &exact) >= MANY;
+		unsigned kinds = (tail && many) || is_like_slack(c, col) ? MIXTURE_BESIDE
+					: tail ? MIXTURE_TAIL : MIXTURE;
 
 		c->unwritten[col] = looks_stale(&rests[col], a, foreign, kinds);
-		beside = c->unwritten[col] && tail;
 		tail = tail && (c->unwritten[col] || a->kinds[WORD_ZERO] == a->n);
 		if (c->unwritten[col] &&
 		    share_of(rests[col].blocks, a->n) > c->stale_share)
@@ -199,6 +246,8 @@ void columns_sort_out(struct miner *m, struct mined *c)
 	for (unsigned col = 0; col < c->nr_columns; col++)
 		rest_of(m, c, col, &rests[col]);
 	find_stale(c, rests);
+	/* what was followed is not widened once all blocks are counted */
 	for (unsigned col = 0; col < c->nr_columns; col++)
-		c->pointers[col] = !c->unwritten[col] && has_pointers(&c->accs[col]);
+		c->pointers[col] = !c->unwritten[col] && has_pointers(&c->accs[col]) &&
+				   (!m->counted || c->pointers[col]);
 }

@@ -8,16 +8,11 @@
 
 #include <string.h>
 
-static size_t hash_of(uint32_t tag, uint32_t size_units)
-{
-	return ((tag & 0x7fffffff) * 0x9e3779b1u ^ size_units * 0x85ebca6bu) >> 24;
-}
-
 /* Candidates are few: where two share a slot, the next free one is taken. */
 static void lookup_fill(struct miner *m)
 {
 	for (size_t i = 0; i < m->nr; i++) {
-		size_t h = hash_of(m->mined[i].tag, m->mined[i].size_units);
+		size_t h = sweep_hash(m->mined[i].tag, m->mined[i].size_units);
 
 		while (m->lookup[h])
 			h = (h + 1) % 256;
@@ -25,10 +20,9 @@ static void lookup_fill(struct miner *m)
 	}
 }
 
-struct mined *sweep_class_of(const struct miner *m, size_t i)
+struct mined *sweep_class_at(const struct miner *m, size_t i, size_t h)
 {
 	const struct catalog *c = &m->t->pool->blocks;
-	size_t h = hash_of(c->tag[i], c->size_units[i]);
 
 	for (; m->lookup[h]; h = (h + 1) % 256) {
 		struct mined *x = &m->mined[m->lookup[h] - 1];
@@ -80,21 +74,62 @@ static enum dl_status order_pages(struct miner *m)
 	return DL_OK;
 }
 
-static enum dl_status gather_big(struct miner *m)
+static enum dl_status add_big(struct miner *m, size_t i)
+{
+	uint32_t *bigger = vec_grow(m->big, &m->cap_big, m->nr_big + 1, sizeof *m->big);
+
+	if (!bigger)
+		return DL_NOMEM;
+	m->big = bigger;
+	m->big[m->nr_big++] = (uint32_t)i;
+	return DL_OK;
+}
+
+/*
+ * An even sample of unknown many: every step-th; whenever the room is full,
+ * every second is dropped and the step doubled.
+ */
+static void add_other(struct others *o, size_t i)
+{
+	if (o->seen++ % o->step)
+		return;
+	if (o->nr == OTHERS_MAX) {
+		for (size_t k = 0; k < OTHERS_MAX / 2; k++)
+			o->block[k] = o->block[2 * k];
+		o->nr = OTHERS_MAX / 2;
+		o->step *= 2;
+		if ((o->seen - 1) % o->step)
+			return;
+	}
+	o->block[o->nr++] = (uint32_t)i;
+}
+
+/* The k-th of the sample's blocks comes at or after n * k / cap of n. */
+static void add_sample(struct mined *c, size_t i)
+{
+	if (c->nr_sample < c->cap_sample &&
+	    c->seen >= c->s->class.blocks * c->nr_sample / c->cap_sample)
+		c->sample[c->nr_sample++] = (uint32_t)i;
+	c->seen++;
+}
+
+enum dl_status sweep_census(struct miner *m)
 {
 	const struct catalog *c = &m->t->pool->blocks;
-	size_t cap = 0;
 
+	for (int k = 0; k < NR_POOL_KINDS; k++)
+		m->others[k].step = 1;
 	for (size_t i = 0; i < c->nr; i++) {
-		uint32_t *bigger;
+		struct mined *x = sweep_class_of(m, i);
 
-		if (catalog_how(c, i) != BLOCK_BIG || !sweep_class_of(m, i))
-			continue;
-		bigger = vec_grow(m->big, &cap, m->nr_big + 1, sizeof *m->big);
-		if (!bigger)
-			return DL_NOMEM;
-		m->big = bigger;
-		m->big[m->nr_big++] = (uint32_t)i;
+		if (x) {
+			add_sample(x, i);
+			if (x->how == BLOCK_BIG && add_big(m, i))
+				return DL_NOMEM;
+		} else if (catalog_state(c, i) == BLOCK_IN_USE &&
+			   catalog_how(c, i) == BLOCK_PAGE) {
+			add_other(&m->others[catalog_pool(c, i)], i);
+		}
 	}
 	return DL_OK;
 }
@@ -114,8 +149,6 @@ enum dl_status sweep_init(struct miner *m, struct dl_err *err)
 		vm_init(&w->vm, &w->phys, m->t->os->vm.mode, m->t->os->vm.root_pa);
 	}
 	st = order_pages(m);
-	if (!st)
-		st = gather_big(m);
 	return st ? err_set(err, st, "out of memory for mining") : DL_OK;
 }
 
