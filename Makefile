@@ -19,6 +19,13 @@ ALL_C    = $(STD) $(WARN) $(WERROR) -Iinclude -DDUMPLEAK_VERSION='"$(VERSION)"' 
 ALL_L    = $(LDFLAGS) $(SAN)
 LIBS     = $(PC_L) -lpthread -lm
 
+# one short line a step; V=1 shows the commands
+ifeq ($(V),1)
+STEP     =
+else
+STEP     = @printf '  %-5s %s\n' $(1) $@;
+endif
+
 LAYERS  := base container memory os pool mine report
 LIB_SRC := $(foreach l,$(LAYERS),$(filter-out %_test.c,$(wildcard src/$(l)/*.c)))
 CLI_SRC := $(filter-out %_test.c,$(wildcard src/cli/*.c))
@@ -33,17 +40,17 @@ TESTS   := $(patsubst src/%.c,$(B)/test/%,$(wildcard src/*/*_test.c))
 all: $(B)/dumpleak
 
 $(B)/dumpleak: $(CLI_OBJ) $(B)/libdumpleak.a
-	$(CC) $(ALL_L) -o $@ $(CLI_OBJ) $(B)/libdumpleak.a $(LIBS)
+	$(call STEP,LINK)$(CC) $(ALL_L) -o $@ $(CLI_OBJ) $(B)/libdumpleak.a $(LIBS)
 
 $(B)/libdumpleak.a: $(LIB_OBJ)
-	rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+	$(call STEP,AR)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 
 $(CLI_LIB): $(filter-out %/main.o,$(CLI_OBJ))
-	rm -f $@ && $(AR) rcs $@ $^
+	$(call STEP,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -MMD -MP -c -o $@ $<
+	$(call STEP,CC)$(CC) $(ALL_C) -MMD -MP -c -o $@ $<
 
 demo: $(B)/dumpleak
 	$(B)/dumpleak analyze fixtures/don-2004.dmp.gz
@@ -54,7 +61,7 @@ demo: $(B)/dumpleak
 
 $(B)/test/%_test: src/%_test.c $(CLI_LIB) $(B)/libdumpleak.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) $(ALL_L) -MMD -MP -MF $@.d -o $@ $< $(CLI_LIB) $(B)/libdumpleak.a $(LIBS) -lcmocka
+	$(call STEP,TEST)$(CC) $(ALL_C) $(ALL_L) -MMD -MP -MF $@.d -o $@ $< $(CLI_LIB) $(B)/libdumpleak.a $(LIBS) -lcmocka
 # A second opinion on address translation, for its test only.
 $(B)/test/memory/addrxlat_test: LIBS += $(shell pkg-config --libs libaddrxlat 2>/dev/null)
 
@@ -63,7 +70,7 @@ unit: $(TESTS)
 
 $(B)/truth $(B)/jsonq: $(B)/%: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) $(ALL_L) -o $@ $< $(shell pkg-config --libs jansson)
+	$(call STEP,CC)$(CC) $(ALL_C) $(ALL_L) -o $@ $< $(shell pkg-config --libs jansson)
 
 e2e: $(B)/dumpleak $(B)/truth $(B)/jsonq $(B)/fixtures/.small
 	B=$(B) sh tests/run.sh
@@ -85,7 +92,7 @@ asan:
 
 $(B)/gen: $(wildcard fixtures/gen/*.c) $(wildcard fixtures/gen/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) -O2 -o $@ $(wildcard fixtures/gen/*.c) -lz
+	$(call STEP,GEN)$(CC) $(STD) $(WARN) -O2 -o $@ $(wildcard fixtures/gen/*.c) -lz
 
 $(B)/fixtures/.small: $(B)/gen $(wildcard fixtures/specs/*.spec) tools/fixtures.sh
 	B=$(B) sh tools/fixtures.sh small
@@ -107,7 +114,7 @@ FUZZERS  := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
 
 $(B)/fuzz/%: fuzz/%.c $(B)/libdumpleak.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -fsanitize=fuzzer -o $@ $< $(B)/libdumpleak.a $(LIBS)
+	$(call STEP,FUZZ)$(CC) $(ALL_C) -fsanitize=fuzzer -o $@ $< $(B)/libdumpleak.a $(LIBS)
 
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
