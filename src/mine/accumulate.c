@@ -240,3 +240,22 @@ uint64_t acc_distinct(const struct acc *a, const struct plan *p, bool *exact)
 		n += DISTINCT_CAP + 1;
 	return n > p->sampled_distinct ? n : p->sampled_distinct;
 }
+
+bool acc_span(const struct acc *a, const struct plan *p, uint64_t *first, uint64_t *last)
+{
+	size_t i = 0, j = (size_t)(p->span / 64);
+
+	if (!p->span || !a->seen)
+		return false;
+	while (i < j && !a->seen[i])
+		i++;
+	while (j > i && !a->seen[j])
+		j--;
+	if (!a->seen[i])
+		return false;
+	*first = p->span_first +
+		 p->stride * (i * 64 + (size_t)__builtin_ctzll(a->seen[i]));
+	*last = p->span_first +
+		p->stride * (j * 64 + 63 - (size_t)__builtin_clzll(a->seen[j]));
+	return true;
+}

@@ -83,14 +83,30 @@ static const char *group_text(struct miner *m, const struct group *g)
 	}
 }
 
-/* All top values are the same kind of dispatcher object in one extension. */
-static const char *dispatcher_of(const struct column *col, const struct group *g)
+/* The leading values that a hundredth of the blocks hold, strangers apart. */
+static unsigned leading(const struct mined *c, unsigned n, const struct column *col)
 {
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < col->nr_top; i++) {
+		if (share_of(col->top[i].blocks, c->accs[n].n) < 0.01)
+			break;
+		sum += col->top[i].blocks;
+	}
+	return share_of(sum, c->accs[n].n) >= 0.99 ? i : 0;
+}
+
+/* They are the same kind of dispatcher object in one extension. */
+static const char *dispatcher_of(const struct mined *c, unsigned n,
+				 const struct column *col, const struct group *g)
+{
+	unsigned nr = leading(c, n, col);
 	const char *what = NULL;
 
-	if (g->kind != TARGET_EXTENSION || !col->distinct_exact || col->distinct > COLUMN_TOP)
+	if (g->kind != TARGET_EXTENSION)
 		return NULL;
-	for (unsigned i = 0; i < col->nr_top; i++) {
+	for (unsigned i = 0; i < nr; i++) {
 		const struct target *t = &col->top[i].target;
 
 		if (!t->what || t->device != g->thing || (what && strcmp(what, t->what)))
@@ -104,14 +120,15 @@ static void events_words(const struct mined *c, unsigned n, const struct column 
 			 const char *what, struct line *l)
 {
 	const char *name = device_name(col->top[0].target.device);
+	unsigned nr = leading(c, n, col);
 
-	if (col->nr_top == 1) {
+	if (nr == 1) {
 		line_add(l, "pointer to the %s at %s's extension+0x%" PRIx64 " (%.1f %%)",
 			 what, name, col->top[0].target.offset, col->share * 100);
 		return;
 	}
-	line_add(l, "one of %u %ss in %s's extension (", col->nr_top, what, name);
-	for (unsigned i = 0; i < col->nr_top; i++)
+	line_add(l, "one of %u %ss in %s's extension (", nr, what, name);
+	for (unsigned i = 0; i < nr; i++)
 		line_add(l, "%s+0x%" PRIx64 " %.1f %%", i ? ", " : "",
 			 col->top[i].target.offset,
 			 percent(col->top[i].blocks, c->accs[n].n));
@@ -198,7 +215,7 @@ static void pointer_words(struct miner *m, const struct mined *c, unsigned n,
 {
 	bool named[GROUPS_MAX] = { false };
 	const struct group *g = next_group(c, n, -1, named);
-	const char *what = g ? dispatcher_of(col, g) : NULL;
+	const char *what = g ? dispatcher_of(c, n, col, g) : NULL;
 
 	if (!g)
 		return;
@@ -210,7 +227,7 @@ static void pointer_words(struct miner *m, const struct mined *c, unsigned n,
 	}
 	line_add(l, "pointer to ");
 	places_words(m, c, n, g->kind, l);
-	if (c->accs[n].kinds[WORD_ZERO])
+	if (share_of(c->accs[n].kinds[WORD_ZERO], c->accs[n].n) >= 0.001)
 		line_add(l, ", else 0 (%.1f %%)",
 			 percent(c->accs[n].kinds[WORD_ZERO], c->accs[n].n));
 }
@@ -222,34 +239,44 @@ static void value_words(uint64_t v, struct line *l)
 	line_add(l, v < 10 ? "%" PRIu64 : "0x%" PRIx64, v);
 }
 
+/* Values in less than a thousandth of the blocks are counted, not named. */
 static void few_words(const struct mined *c, unsigned n, const struct column *col,
 		      struct line *l)
 {
-	line_add(l, "%s%" PRIu64 " values: ", col->distinct_exact ? "" : "at least ",
-		 col->distinct);
-	for (unsigned i = 0; i < col->nr_top && i < 4; i++) {
+	unsigned i;
+
+	line_add(l, "one of few values: ");
+	for (i = 0; i < col->nr_top && i < 4; i++) {
+		if (i && share_of(col->top[i].blocks, c->accs[n].n) < 0.001)
+			break;
 		line_add(l, "%s", i ? ", " : "");
 		value_words(col->top[i].value, l);
 		line_add(l, " (%.1f %%)", percent(col->top[i].blocks, c->accs[n].n));
 	}
-	if (col->nr_top > 4 || col->distinct > col->nr_top)
-		line_add(l, ", ...");
+	if (col->distinct > i)
+		line_add(l, " and %s%" PRIu64 " others", col->distinct_exact ? "" : "at least ",
+			 col->distinct - i);
 }
 
 static void counter_words(const struct mined *c, unsigned n, const struct column *col,
 			  struct line *l)
 {
-	uint64_t stride = c->plans[n].span ? c->plans[n].stride : 1;
-	double dense = (double)col->distinct / ((double)(col->max - col->min) / (double)stride + 1);
-	char min[32], max[32];
+	const struct plan *p = &c->plans[n];
+	uint64_t first = col->min, last = col->max, stride = p->span ? p->stride : 1;
+	char min[32], max[32], values[32];
 
-	line_add(l, "counter %s..%s", text_count(col->min, min), text_count(col->max, max));
+	acc_span(&c->accs[n], p, &first, &last);
+	line_add(l, "counter %s..%s", text_count(first, min), text_count(last, max));
 	if (stride > 1)
 		line_add(l, " in steps of %" PRIu64, stride);
-	line_add(l, ": %s, %.0f %% of that range",
-		 col->distinct == c->accs[n].n ? "every block another number"
-					       : "nearly every block another number",
-		 dense * 100);
+	if (share_of(col->distinct, c->accs[n].n) < 0.9)
+		line_add(l, ": like a clock, %s values that several blocks share",
+			 text_count(col->distinct, values));
+	else
+		line_add(l, ": %s block another number, %.0f %% of that range",
+			 col->distinct == c->accs[n].n ? "every" : "nearly every",
+			 100 * (double)col->distinct /
+				 ((double)(last - first) / (double)stride + 1));
 }
 
 /* Network byte order puts 10, 127, 172.16-31 and 192.168 into the low bytes. */
@@ -385,7 +412,10 @@ static void number_words(const struct mined *c, unsigned n, const struct column 
 	switch (col->kind) {
 	case COLUMN_CONSTANT:
 		line_add(l, "constant ");
-		value_words(col->min, l);
+		value_words(col->top[0].value, l);
+		if (col->distinct > 1)
+			line_add(l, " in all but %" PRIu64 " blocks",
+				 c->accs[n].n - col->top[0].blocks);
 		break;
 	case COLUMN_FEW: few_words(c, n, col, l); break;
 	case COLUMN_COUNTER: counter_words(c, n, col, l); break;

@@ -11,6 +11,9 @@
 
 static const double NEARLY_ALL = 0.95;
 static const double FEW_COVER = 0.98;
+static const double ALWAYS = 0.999;
+static const double SMALL_SHARE = 0.99;
+static const double CLOCK_SHARE = 0.5;  /* of a range, where numbers repeat */
 enum {
 	DENSE = 64,             /* a sequence fills at least one in so many */
 	FLAG_BITS = 8,
@@ -127,16 +130,34 @@ static bool is_few(const struct acc *a, struct column *col)
 	return true;
 }
 
-static bool is_counter(const struct mined *c, unsigned n, struct column *col)
+/* Nearly every block another number, from a range that is full of them. */
+static bool is_counter(const struct acc *a, const struct plan *p, struct column *col)
 {
-	const struct plan *p = &c->plans[n];
-	uint64_t stride = p->span ? p->stride : 1;
+	uint64_t stride = p->span ? p->stride : 1, range = col->max - col->min;
+	uint64_t outside = p->span ? a->outside : 0;
 
-	if (!col->distinct_exact || share_of(col->distinct, c->accs[n].n) < NEARLY_ALL ||
-	    (col->max - col->min) / stride / DENSE > col->distinct || col->distinct < 4)
+	if (p->span && a->seen)
+		range = (p->span - 1) * stride;
+	else if (!col->distinct_exact)
+		return false;
+	if (share_of(col->distinct + outside, a->n) < NEARLY_ALL || col->distinct < 4 ||
+	    share_of(outside, a->n) > 1 - ALWAYS || range / stride / DENSE > col->distinct)
 		return false;
 	col->kind = COLUMN_COUNTER;
-	col->share = share_of(col->distinct, c->accs[n].n);
+	col->share = share_of(col->distinct, a->n);
+	return true;
+}
+
+/* A clock that several blocks read alike: no number of its range is left out. */
+static bool is_clock(const struct acc *a, const struct plan *p, struct column *col)
+{
+	uint64_t first, last;
+
+	if (!acc_span(a, p, &first, &last) || share_of(a->outside, a->n) > 1 - ALWAYS ||
+	    share_of(col->distinct, (last - first) / p->stride + 1) < CLOCK_SHARE)
+		return false;
+	col->kind = COLUMN_COUNTER;
+	col->share = 1 - share_of(a->outside, a->n);
 	return true;
 }
 
@@ -160,6 +181,15 @@ static bool is_share(struct column *col, enum column_kind kind, uint64_t blocks,
 	return true;
 }
 
+static bool is_small(const struct acc *a, struct column *col)
+{
+	col->share = share_of(a->kinds[WORD_SMALL] + a->kinds[WORD_ZERO], a->n);
+	if (col->share < SMALL_SHARE)
+		return false;
+	col->kind = COLUMN_SMALL;
+	return true;
+}
+
 static bool is_list(const struct mined *c, unsigned n, struct column *col)
 {
 	const struct lists *l = &c->lists;
@@ -171,12 +201,15 @@ static bool is_list(const struct mined *c, unsigned n, struct column *col)
 	return true;
 }
 
+/* A stranger or two of the same tag and size do not make a constant vary. */
 static bool is_constant(const struct acc *a, struct column *col)
 {
-	if (a->min != a->max)
+	const struct column_value *top = &col->top[0];
+
+	if (a->min != a->max && (!top->value || share_of(top->blocks, a->n) < ALWAYS))
 		return false;
-	col->kind = a->min ? COLUMN_CONSTANT : COLUMN_ZERO;
-	col->share = 1;
+	col->kind = a->max ? COLUMN_CONSTANT : COLUMN_ZERO;
+	col->share = share_of(top->blocks, a->n);
 	return true;
 }
 
@@ -201,11 +234,12 @@ static void judge(const struct miner *m, const struct mined *c, unsigned n,
 		return;
 	if (text * 2 >= a->n && is_share(col, COLUMN_TEXT, text + a->kinds[WORD_ZERO], a->n))
 		return;
-	if (is_few(a, col) || is_counter(c, n, col) ||
+	if (is_few(a, col) || is_counter(a, &c->plans[n], col) ||
 	    is_share(col, COLUMN_TIME, a->time, a->n) || is_flags(a, col) ||
-	    is_share(col, COLUMN_SMALL, a->kinds[WORD_SMALL] + a->kinds[WORD_ZERO], a->n))
+	    is_small(a, col) || is_clock(a, &c->plans[n], col))
 		return;
 	col->kind = COLUMN_MIXED;
+	col->share = 1;
 }
 
 /* The high half of a FILETIME names the low half before it. */

@@ -107,6 +107,10 @@ void acc_finish(struct acc *a, const struct plan *p, const struct word_rule *rul
 /** acc_distinct - how many values; *@exact false: at least */
 uint64_t acc_distinct(const struct acc *a, const struct plan *p, bool *exact);
 
+/** acc_span - the first and last of the values that were seen in the span */
+bool acc_span(const struct acc *a, const struct plan *p, uint64_t *first,
+	      uint64_t *last);
+
 /* ---- one class while it is mined ---------------------------------------- */
 
 /* One way from a column to an owner. */
