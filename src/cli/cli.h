@@ -45,6 +45,7 @@ struct options {
 	/* choice and order of blocks and tags */
 	bool has_tag, has_pool, has_state, has_size, all;
 	struct tag_pattern tag;
+	const char *tag_words;  /* as it was typed */
 	enum pool_kind pool;
 	const char *state;      /* as block_state_name() says */
 	uint64_t size_bytes, min_bytes, limit, top;

@@ -5,6 +5,7 @@
  */
 #include "output.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { CHECK_EVERY = 4096 };
@@ -47,6 +48,21 @@ static uint64_t write_blocks(const struct session *s, FILE *out)
 	return n;
 }
 
+static enum dl_status no_block(struct session *s)
+{
+	const struct options *o = s->opts;
+	char size[40] = "";
+
+	if (o->has_size)
+		snprintf(size, sizeof size, " of 0x%" PRIx64 " bytes", o->size_bytes);
+	return err_set(&s->err, DL_NOTFOUND, "no block%s%s%s%s%s%s%s%s", size,
+		       o->has_tag ? " tagged " : "", o->has_tag ? o->tag_words : "",
+		       o->has_pool ? " in pool " : "",
+		       o->has_pool ? pool_kind_name(o->pool) : "",
+		       o->all ? "" : " is ", o->all ? "" : o->has_state ? o->state : "in use",
+		       o->all ? " is there" : "");
+}
+
 static enum dl_status choose(struct session *s)
 {
 	const struct options *o = s->opts;
@@ -73,6 +89,6 @@ enum dl_status cmd_blocks(struct session *s)
 	n = write_blocks(s, out);
 	status = output_json_close(s, out, DL_OK);
 	if (!status && !n)
-		status = err_set(&s->err, DL_NOTFOUND, "no such block");
+		status = no_block(s);
 	return status;
 }

@@ -182,6 +182,8 @@ enum dl_status cmd_tags(struct session *s)
 	if (!status)
 		status = make_view(s, &view);
 	if (!status && !view.nr)
-		return err_set(&s->err, DL_NOTFOUND, "no such tag");
+		return err_set(&s->err, DL_NOTFOUND, "no blocks in use%s%s fit",
+			       s->opts->has_tag ? " with tag " : "",
+			       s->opts->has_tag ? s->opts->tag_words : "");
 	return status ? status : print(s, &view);
 }

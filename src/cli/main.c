@@ -39,6 +39,18 @@ static enum exit_status finish(enum exit_status result)
 	return EXIT_DAMAGED;
 }
 
+/* The file that a message is about, if it does not say so itself. */
+static const char *about(const struct options *opts, enum dl_status status,
+			 const char *text)
+{
+	const char *others[] = { opts->pooltag, opts->json_path };
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (others[i] && strstr(text, others[i]))
+			return NULL;
+	return status == DL_USAGE ? NULL : opts->word[0];
+}
+
 /* Damage of the file explains why nothing was found: it is the better answer. */
 static enum exit_status run(const struct options *opts)
 {
@@ -53,7 +65,7 @@ static enum exit_status run(const struct options *opts)
 	progress_line_clear(&s.line);
 	result = finish(exit_status_of(status));
 	if (exit_status_of(status) != EXIT_DONE && s.err.text[0])
-		say_of(status == DL_USAGE ? NULL : opts->word[0], s.err.text);
+		say_of(about(opts, status, s.err.text), s.err.text);
 	if (session_damage(&s) && result <= EXIT_NO_DUMP && result != EXIT_USAGE)
 		result = EXIT_DAMAGED;
 	session_deinit(&s);

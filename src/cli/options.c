@@ -158,6 +158,7 @@ static enum dl_status set_value(struct parse *p, const char *name, const char *v
 
 	if (!strcmp(name, "tag")) {
 		o->has_tag = true;
+		o->tag_words = v;
 		return tag_parse(v, &o->tag) ? DL_OK
 		       : bad_value(p, name, v, "a tag of one to four characters");
 	}
@@ -295,11 +296,10 @@ static enum dl_status take_tag(struct parse *p)
 	if (o->nr_words < 2 || o->command->min_words == 2)
 		return DL_OK;
 	if (o->has_tag)
-		return err_set(p->err, DL_USAGE, "two tags: %s and --tag", o->word[1]);
-	o->has_tag = true;
+		return err_set(p->err, DL_USAGE, "two tags: %s and %s", o->word[1],
+			       o->tag_words);
 	o->nr_words = 1;
-	return tag_parse(o->word[1], &o->tag) ? DL_OK
-	       : bad_value(p, "tag", o->word[1], "a tag of one to four characters");
+	return set_value(p, "tag", o->word[1]);
 }
 
 /*
