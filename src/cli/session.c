@@ -55,7 +55,6 @@ static enum dl_status open_raw(struct session *s)
 
 	if (status)
 		return DL_NOTDUMP;
-	s->raw = true;
 	status = os_open(s->container, progress_of(s), &s->os, &s->err);
 	s->has_os = status == DL_OK;
 	if (status != DL_NOTFOUND)

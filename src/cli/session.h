@@ -29,7 +29,7 @@ struct session {
 	struct findings findings;
 	struct tagnames tagnames;
 	bool has_os, has_pool, has_ledger, has_classes, has_targets, has_findings;
-	bool has_tagnames, raw;
+	bool has_tagnames;
 
 	struct report_input input;      /* points to what was made so far */
 	char os_reason[512], pool_reason[512];

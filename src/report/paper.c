@@ -67,7 +67,6 @@ static void wrap(struct paper *p, size_t indent, size_t at, const char *s)
 		blanks = strspn(s, " ");
 		s += blanks;
 	}
-	fputc('\n', p->out);
 }
 
 /* NULL if memory is exhausted, and then the paper says so. */
@@ -111,6 +110,7 @@ void paper_text(struct paper *p, unsigned indent, const char *fmt, ...)
 		return;
 	spaces(p, indent);
 	wrap(p, indent, indent, s);
+	fputc('\n', p->out);
 	free(s);
 }
 
@@ -127,7 +127,7 @@ void paper_strong(struct paper *p, unsigned indent, const char *fmt, ...)
 	fputs(bold(p), p->out);
 	spaces(p, indent);
 	wrap(p, indent, indent, s);
-	fputs(plain(p), p->out);
+	fprintf(p->out, "%s\n", plain(p));
 	free(s);
 }
 
@@ -143,6 +143,7 @@ void paper_field(struct paper *p, const char *name, const char *fmt, ...)
 		return;
 	fprintf(p->out, "  %-*s", PAPER_FIELD - 2, name);
 	wrap(p, PAPER_FIELD, PAPER_FIELD, s);
+	fputc('\n', p->out);
 	free(s);
 }
 
