@@ -95,6 +95,8 @@ void *vec_grow(void *array, size_t *cap, size_t need, size_t size_bytes)
 
 	if (need <= *cap && array)
 		return array;
+	if (!need)
+		need = 1;
 	while (want < need)
 		want = want < 16 ? 16 : want > SIZE_MAX / 2 ? need : want + want / 2;
 	if (size_bytes && want > SIZE_MAX / size_bytes)

@@ -123,7 +123,7 @@ enum dl_status phys_read(struct phys *phys, uint64_t pa, void *buf, size_t n,
 
 	while (n) {
 		size_t off = pa & (PAGE_BYTES - 1), part = PAGE_BYTES - off;
-		const uint8_t *page;
+		const uint8_t *page = NULL;
 		enum dl_status st = phys_page(phys, pa >> PAGE_SHIFT, &page, err);
 
 		if (st)

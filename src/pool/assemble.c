@@ -185,16 +185,18 @@ static enum dl_status pages_make(struct pool *pool, const struct survey *survey,
 		return DL_NOMEM;
 	for (size_t i = 0; i < nr_parts; i++) {
 		const struct part *p = &parts[i];
-		uint32_t c = p->hit ? p->hit->candidate : p->broken ? p->broken->candidate : 0;
+		struct pool_page *page = &pool->pages[n];
 
-		if (p->big)
+		if (!p->hit && !p->broken)
 			continue;
-		pool->pages[n++] = (struct pool_page){
-			.va = p->va, .pfn = survey->pages[c].pfn,
-			.first = (uint32_t)p->first, .nr = part_blocks(p),
-			.pool = p->hit ? p->hit->pool : p->broken->pool,
-			.damaged = p->broken != NULL,
+		*page = (struct pool_page){
+			.va = p->va, .first = (uint32_t)p->first,
+			.nr = part_blocks(p), .damaged = p->broken != NULL,
 		};
+		page->pfn = survey->pages[p->hit ? p->hit->candidate
+						 : p->broken->candidate].pfn;
+		page->pool = p->hit ? p->hit->pool : p->broken->pool;
+		n++;
 	}
 	pool->nr_pages = n;
 	return DL_OK;

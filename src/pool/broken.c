@@ -75,7 +75,7 @@ static enum dl_status examine(struct finder *f, uint32_t candidate, uint8_t kind
 {
 	const struct candidate_page *c = &f->survey->pages[candidate];
 	struct broken_page b = { .candidate = candidate, .pool = kind };
-	uint64_t headers[PAGE_MAX_BLOCKS];
+	uint64_t headers[PAGE_MAX_BLOCKS] = { 0 };
 	const uint8_t *page;
 	struct broken_page *p;
 	unsigned nr;
