@@ -93,8 +93,10 @@ enum dl_status phys_page(struct phys *phys, uint64_t pfn, const uint8_t **page,
 	enum dl_status st;
 	unsigned slot;
 
-	if (!c)
-		return err_set(err, DL_NOMEM, "out of memory for the page cache");
+	if (!c) {
+		err_set(err, DL_NOMEM, "out of memory for the page cache");
+		return DL_NOMEM;
+	}
 	*page = lookup(c, pfn);
 	if (*page)
 		return DL_OK;

@@ -35,6 +35,7 @@ static void fault_record(struct finder *f, const struct broken_page *b,
 
 	for (i = 0; i < d->nr_front; i++) {
 		x.before_va = x.page_va + off;
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): nr_front of them were copied */
 		x.before_tag = (uint32_t)(b->headers[i] >> h->tag_shift);
 		off += header_get(b->headers[i], h->block_size) * h->unit_bytes;
 	}
