@@ -279,29 +279,32 @@ static void counter_words(const struct mined *c, unsigned n, const struct column
 				 ((double)(last - first) / (double)stride + 1));
 }
 
-/* Network byte order puts 10, 127, 172.16-31 and 192.168 into the low bytes. */
-static const char *ipv4_words(const struct acc *a, unsigned width, bool *network)
+/* The network, if all values agree in the bytes that name a private one. */
+static const char *ipv4_words(const struct acc *a, bool *network)
 {
 	uint64_t same = ~(a->all_ones ^ a->any_ones);
-	unsigned v = (unsigned)a->all_ones;
+	unsigned v = (unsigned)a->all_ones, low = v & 0xff, high = v >> 24 & 0xff;
 
-	if (width != 4 || a->kinds[WORD_SMALL] || a->kinds[WORD_ZERO])
+	if (a->min == a->max)
 		return NULL;
 	*network = true;
-	if ((same & 0xff) == 0xff && ((v & 0xff) == 10 || (v & 0xff) == 127))
-		return v & 1 ? "127.*" : "10.*";
+	if ((same & 0xff) == 0xff && (low == 10 || low == 127))
+		return low == 10 ? "10.*" : "127.*";
 	if ((same & 0xffff) == 0xffff && (v & 0xffff) == 0xa8c0)
 		return "192.168.*";
 	*network = false;
-	if (same >> 24 == (same >> 24 | 0xff) && (v >> 24 == 10 || v >> 24 == 127))
-		return v >> 24 & 1 ? "127.*" : "10.*";
+	if ((same >> 24 & 0xff) == 0xff && (high == 10 || high == 127))
+		return high == 10 ? "10.*" : "127.*";
 	return (same >> 16 & 0xffff) == 0xffff && v >> 16 == 0xc0a8 ? "192.168.*" : NULL;
 }
 
-/* Each of the tops an address of a private range, in one byte order. */
-static bool tops_are_private(const struct column *col, bool network)
+/* Each of the leading values an address of a private range, in one byte order. */
+static bool leads_are_private(const struct mined *c, unsigned n, const struct column *col,
+			      bool network)
 {
-	for (unsigned i = 0; i < col->nr_top; i++) {
+	unsigned nr = leading(c, n, col);
+
+	for (unsigned i = 0; i < nr; i++) {
 		uint32_t v = (uint32_t)col->top[i].value;
 		unsigned a = network ? v & 0xff : v >> 24;
 		unsigned b = network ? v >> 8 & 0xff : v >> 16 & 0xff;
@@ -310,22 +313,22 @@ static bool tops_are_private(const struct column *col, bool network)
 		    !(a == 172 && b >= 16 && b < 32))
 			return false;
 	}
-	return col->nr_top > 0;
+	return nr > 1;
 }
 
 static void ipv4_remark(const struct mined *c, unsigned n, const struct column *col,
 			struct line *l)
 {
-	bool network = false, few = col->kind == COLUMN_FEW;
-	const struct acc *a = &c->accs[n];
+	bool network = false;
 
-	if (col->width != 4 || a->kinds[WORD_SMALL] || a->kinds[WORD_ZERO] || a->min == a->max)
+	if (col->width != 4)
 		return;
-	if (few && (tops_are_private(col, true) || tops_are_private(col, false)))
-		line_add(l, "; like IPv4 addresses%s",
-			 tops_are_private(col, true) ? " in network byte order" : "");
-	else if (!few && ipv4_words(a, col->width, &network))
-		line_add(l, "; like IPv4 addresses %s%s", ipv4_words(a, col->width, &network),
+	if (col->kind == COLUMN_FEW && leads_are_private(c, n, col, true))
+		line_add(l, "; like IPv4 addresses in network byte order");
+	else if (col->kind == COLUMN_FEW && leads_are_private(c, n, col, false))
+		line_add(l, "; like IPv4 addresses");
+	else if (col->kind == COLUMN_MIXED && ipv4_words(&c->accs[n], &network))
+		line_add(l, "; like IPv4 addresses %s%s", ipv4_words(&c->accs[n], &network),
 			 network ? " in network byte order" : "");
 }
 
