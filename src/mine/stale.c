@@ -18,8 +18,10 @@ enum {
 	FEW_STALE = 8,          /* blocks with stale contents: fewer show nothing */
 	MIXTURE = 4,            /* kinds of words, for a column on its own   */
 	MIXTURE_TAIL = 3,       /* at the end of the block, where slack is   */
-	MIXTURE_BESIDE = 2,     /* where it looks like slack, or varies much */
+	MIXTURE_COARSE = 2,     /* where it looks like slack, or varies much:
+	                           of numbers, text and addresses            */
 	MANY = 64,              /* values: that is much                      */
+	MANY_SHARE = 4,         /* and so is another one in every fourth block */
 };
 static const double KIND_SHARE = 0.02;  /* of what varies, to be a kind in it */
 static const double WRITTEN_SHARE = 0.5;/* one value that is not zero in so many */
@@ -139,6 +141,18 @@ static unsigned mixture(const struct rest *r)
 	return n;
 }
 
+/* Numbers, text and addresses, without asking which ones. */
+static unsigned coarse_mixture(const struct rest *r)
+{
+	double numbers = r->kinds[WORD_SMALL] + r->kinds[WORD_OTHER] + r->kinds[WORD_FILL];
+	double addresses = 0;
+
+	for (int k = NR_WORD_KINDS; k < NR_WORD_KINDS + NR_LEADS; k++)
+		addresses += r->kinds[k];
+	return (unsigned)(numbers >= KIND_SHARE) + (r->kinds[WORD_TEXT] >= KIND_SHARE) +
+	       (addresses >= KIND_SHARE);
+}
+
 /* Text or addresses among numbers; numbers of several sizes alone are a field. */
 static bool is_motley(const struct rest *r)
 {
@@ -187,6 +201,8 @@ static bool looks_stale(const struct rest *r, const struct acc *a, double foreig
 		return false;
 	if (share_of(r->second_blocks, r->blocks) >= ONE_VALUE)
 		return false;
+	if (kinds == MIXTURE_COARSE)
+		return coarse_mixture(r) >= MIXTURE_COARSE;
 	return mixture(r) >= kinds && is_motley(r);
 }
 
@@ -221,8 +237,9 @@ static void find_stale(struct mined *c, const struct rest *rests)
 	c->stale_share = 0;
 	for (unsigned col = c->nr_columns; col-- > 0; ) {
 		const struct acc *a = &c->accs[col];
-		bool many = acc_distinct(a, &c->plans[col], &exact) >= MANY;
-		unsigned kinds = (tail && many) || is_like_slack(c, col) ? MIXTURE_BESIDE
+		uint64_t values = acc_distinct(a, &c->plans[col], &exact);
+		bool many = values >= MANY || values * MANY_SHARE >= rests[col].blocks;
+		unsigned kinds = (tail && many) || is_like_slack(c, col) ? MIXTURE_COARSE
 					: tail ? MIXTURE_TAIL : MIXTURE;
 
 		c->unwritten[col] = looks_stale(&rests[col], a, foreign, kinds);
