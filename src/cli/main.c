@@ -8,6 +8,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct command commands[] = {
@@ -51,7 +52,27 @@ static const char *about(const struct options *opts, enum dl_status status,
 	return status == DL_USAGE ? NULL : opts->word[0];
 }
 
-/* Damage of the file explains why nothing was found: it is the better answer. */
+/*
+ * One line on stderr. Damage of the file explains why nothing was found: it
+ * comes first, and its status is the better answer.
+ */
+static enum exit_status tell(struct session *s, const struct options *opts,
+			     enum dl_status status, enum exit_status result)
+{
+	bool failed = exit_status_of(status) != EXIT_DONE && s->err.text[0];
+	char damage[640], both[1200];
+
+	if (!session_damage(s, damage, sizeof damage)) {
+		if (failed)
+			say_of(about(opts, status, s->err.text), s->err.text);
+		return result;
+	}
+	if (failed)
+		snprintf(both, sizeof both, "%s; %s", damage, s->err.text);
+	say_of(opts->word[0], failed ? both : damage);
+	return result <= EXIT_NO_DUMP && result != EXIT_USAGE ? EXIT_DAMAGED : result;
+}
+
 static enum exit_status run(const struct options *opts)
 {
 	struct session s;
@@ -64,10 +85,7 @@ static enum exit_status run(const struct options *opts)
 		status = opts->command->run(&s);
 	progress_line_clear(&s.line);
 	result = finish(exit_status_of(status));
-	if (exit_status_of(status) != EXIT_DONE && s.err.text[0])
-		say_of(about(opts, status, s.err.text), s.err.text);
-	if (session_damage(&s) && result <= EXIT_NO_DUMP && result != EXIT_USAGE)
-		result = EXIT_DAMAGED;
+	result = tell(&s, opts, status, result);
 	session_deinit(&s);
 	return result;
 }

@@ -6,6 +6,7 @@
 
 #include "dumpleak/report/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -193,20 +194,27 @@ const struct report_input *session_input(struct session *s)
 	return d->path ? in : NULL;
 }
 
-bool session_damage(struct session *s)
+bool session_damage(struct session *s, char *text, size_t n)
 {
-	const struct dump_note *notes;
-	bool damaged = false;
-	size_t n;
+	const struct dump_note *notes, *last = NULL;
+	size_t nr, damages = 0;
 
 	if (!s->container)
 		return false;
-	notes = container_notes(s->container, &n);
-	for (size_t i = 0; i < n; i++) {
+	notes = container_notes(s->container, &nr);
+	for (size_t i = 0; i < nr; i++) {
 		if (notes[i].kind == DL_OK)
 			continue;
-		damaged = true;
-		say_of(s->opts->word[0], notes[i].text);
+		last = &notes[i];
+		damages++;
 	}
-	return damaged;
+	if (!last)
+		return false;
+	/* the last one sums up; all of them stand in the report */
+	if (damages > 1)
+		snprintf(text, n, "%s (%zu more remarks: see dumpleak info)", last->text,
+			 damages - 1);
+	else
+		snprintf(text, n, "%s", last->text);
+	return true;
 }

@@ -56,9 +56,9 @@ enum dl_status session_tagnames(struct session *s);
 const struct report_input *session_input(struct session *s);
 
 /**
- * session_damage - say on stderr what is wrong with the file itself
- * Returns whether anything is.
+ * session_damage - what is wrong with the file itself, in one line
+ * @text: out, @n bytes; set only if anything is. Returns whether anything is.
  */
-bool session_damage(struct session *s);
+bool session_damage(struct session *s, char *text, size_t n);
 
 #endif
