@@ -29,6 +29,20 @@ static const char *arch_of(const struct report_input *in)
 	return h->machine.known ? machine_name(h->machine.value) : NULL;
 }
 
+static void json_exception(struct jot *j, json_t *dump, const struct dump_exception *e)
+{
+	json_t *o;
+
+	if (!e->known) {
+		jot_null(j, dump, "exception");
+		return;
+	}
+	o = jot_object(j, dump, "exception");
+	jot_va(j, o, "code", e->code);
+	jot_va(j, o, "flags", e->flags);
+	jot_va(j, o, "address", e->address_va);
+}
+
 static void json_dump_part(struct jot *j, json_t *root, const struct report_input *in)
 {
 	const struct report_dump *d = &in->dump;
@@ -47,6 +61,7 @@ static void json_dump_part(struct jot *j, json_t *root, const struct report_inpu
 	jot_count(j, o, "pages_present", d->pages_present);
 	jot_count(j, o, "pages_absent", d->pages_absent);
 	jot_bool(j, o, "pages_exact", d->pages_exact);
+	json_exception(j, o, &d->header->exception);
 	json_notes(j, o, d->notes, d->nr_notes);
 }
 

@@ -77,6 +77,22 @@ static void bugcheck_field(const struct dump_header *h, struct paper *p)
 		    n ? parameters : "parameters unknown");
 }
 
+/* Where it happened: the exception record of the header. */
+static void exception_field(const struct report_input *in, struct paper *p)
+{
+	const struct dump_exception *e = &in->dump.header->exception;
+	const struct module *m = in->os ? os_module_at(in->os, e->address_va) : NULL;
+	char va[24], where[96] = "";
+
+	if (!e->known || !e->code)
+		return;
+	if (m)
+		snprintf(where, sizeof where, " (%s+0x%" PRIx64 ")", m->name,
+			 e->address_va - m->base);
+	paper_field(p, "Exception", "0x%08" PRIx32 " at %s%s", e->code,
+		    va_text(in->os, e->address_va, va), where);
+}
+
 void text_notes(const struct dump_note *notes, size_t n, struct paper *p)
 {
 	for (size_t i = 0; i < n; i++)
@@ -94,6 +110,7 @@ void text_dump(const struct report_input *in, struct paper *p)
 	else
 		paper_field(p, "System", "not found: %s", in->os_reason);
 	bugcheck_field(in->dump.header, p);
+	exception_field(in, p);
 	text_notes(in->dump.notes, in->dump.nr_notes, p);
 }
 
