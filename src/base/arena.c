@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#ifdef __linux__
+#define _DEFAULT_SOURCE /* madvise */
+#endif
 #include "dumpleak/base/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -104,5 +110,25 @@ void *vec_grow(void *array, size_t *cap, size_t need, size_t size_bytes)
 	p = realloc(array, want * size_bytes);
 	if (p)
 		*cap = want;
+	return p;
+}
+
+void *large_alloc(size_t count, size_t size_bytes)
+{
+	const size_t large_page = (size_t)2 << 20;
+	size_t n;
+	void *p;
+
+	if (size_bytes && count > (SIZE_MAX - large_page) / size_bytes)
+		return NULL;
+	n = count * size_bytes;
+	if (n < 2 * large_page)
+		return malloc(n ? n : 1);
+	n = (n + large_page - 1) / large_page * large_page;
+	p = aligned_alloc(large_page, n);
+#ifdef MADV_HUGEPAGE
+	if (p)
+		madvise(p, n, MADV_HUGEPAGE);   /* a wish; refusal costs time only */
+#endif
 	return p;
 }

@@ -5,6 +5,7 @@
  * a search among the few blocks of one page.
  */
 #include "dumpleak/pool/catalog.h"
+#include "dumpleak/base/arena.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,22 +41,11 @@ enum dl_status catalog_reserve(struct catalog *c, size_t nr)
 	free(c->where);
 	free(c->tag);
 	free(c->size_units);
-	c->where = malloc(nr * sizeof *c->where);
-	c->tag = malloc(nr * sizeof *c->tag);
-	c->size_units = malloc(nr * sizeof *c->size_units);
+	c->where = large_alloc(nr, sizeof *c->where);
+	c->tag = large_alloc(nr, sizeof *c->tag);
+	c->size_units = large_alloc(nr, sizeof *c->size_units);
 	c->cap = nr;
 	return c->where && c->tag && c->size_units ? DL_OK : DL_NOMEM;
-}
-
-void catalog_put(struct catalog *c, size_t i, const struct block *b)
-{
-	uint64_t units = b->size_bytes / 8;
-
-	c->where[i] = (b->va & CATALOG_VA_MASK) | (uint64_t)b->how |
-		      (uint64_t)b->state << CATALOG_STATE_SHIFT |
-		      (uint64_t)b->pool << CATALOG_POOL_SHIFT;
-	c->tag[i] = b->tag;
-	c->size_units[i] = units > UINT32_MAX ? UINT32_MAX : (uint32_t)units;
 }
 
 void catalog_set_state(struct catalog *c, size_t i, enum block_state state)

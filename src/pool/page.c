@@ -188,38 +188,6 @@ bool page_examine(const struct pool_header_layout *h, const uint8_t *page,
 	       one_pool(h, headers, d.nr_front + d.nr_back);
 }
 
-enum block_state header_state(const struct pool_header_layout *h, uint64_t raw)
-{
-	unsigned type = header_get(raw, h->pool_type);
-
-	if (h->rule == POOL_TYPE_PLUS_ONE)
-		return type ? BLOCK_IN_USE : BLOCK_FREE;
-	return type & 2 ? BLOCK_IN_USE : BLOCK_FREE;
-}
-
-/*
- * POOL_TYPE 3 and 7 do not exist. The NT 5.2-compatible kernel leaves such a
- * value in the first header of a page that it gave back to the system.
- */
-bool header_is_odd(const struct pool_header_layout *h, uint64_t raw)
-{
-	unsigned type = header_get(raw, h->pool_type);
-
-	return h->rule == POOL_TYPE_PLUS_ONE && type && ((type - 1) & 3) == 3;
-}
-
-enum pool_kind header_pool(const struct pool_header_layout *h, uint64_t raw)
-{
-	enum { PAGED = 1, SESSION = 0x20 };
-	unsigned type = header_get(raw, h->pool_type);
-
-	if (h->rule == POOL_TYPE_PLUS_ONE)
-		type -= type ? 1 : 0;
-	if (type & SESSION)
-		return POOL_SESSION;
-	return type & PAGED ? POOL_PAGED : POOL_NONPAGED;
-}
-
 const char *fault_kind_name(enum fault_kind kind)
 {
 	static const char *const names[NR_FAULT_KINDS] = {

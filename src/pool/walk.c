@@ -102,8 +102,10 @@ static bool take_links(struct walk_slice *s, const struct pool *pool, uint8_t pt
 
 	for (unsigned i = 0; i < n; i++) {
 		struct free_link l;
+		bool linked = header_state(h, headers[i]) == BLOCK_FREE ||
+			      header_is_odd(h, headers[i]);
 
-		if (free_link_get(h, ptr_bytes, va, page, off, &l) &&
+		if (linked && free_link_get(h, ptr_bytes, va, page, off, &l) &&
 		    !APPEND(s, links, &l, 1))
 			return false;
 		off += header_get(headers[i], h->block_size) * h->unit_bytes;
@@ -218,6 +220,18 @@ static int link_by_va(const void *a, const void *b)
 	return x->header_va < y->header_va ? -1 : x->header_va > y->header_va;
 }
 
+/* Slices in the order of addresses, as of mapped dumps, come out sorted. */
+static void sort_unless_sorted(char *all, size_t nr, size_t size_bytes,
+			       int (*by)(const void *, const void *))
+{
+	for (size_t i = 1; i < nr; i++) {
+		if (by(all + (i - 1) * size_bytes, all + i * size_bytes) <= 0)
+			continue;
+		qsort(all, nr, size_bytes, by);
+		return;
+	}
+}
+
 /* Move one kind of array of all slices into one, sorted. */
 static enum dl_status gather(struct walk *w, size_t nr, size_t size_bytes,
 			     size_t nr_off, size_t array_off, void **out,
@@ -240,8 +254,7 @@ static enum dl_status gather(struct walk *w, size_t nr, size_t size_bytes,
 		free(*from);
 		*from = NULL;
 	}
-	if (nr)
-		qsort(all, nr, size_bytes, by);
+	sort_unless_sorted(all, nr, size_bytes, by);
 	return DL_OK;
 }
 

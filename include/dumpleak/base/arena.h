@@ -38,4 +38,11 @@ char *arena_strndup(struct arena *arena, const char *s, size_t n);
  */
 void *vec_grow(void *array, size_t *cap, size_t need, size_t size_bytes);
 
+/**
+ * large_alloc - a big uninitialised array that will be written all over
+ * Asks the system for large pages, since millions of blocks would otherwise
+ * cost a page fault for each 4 KB. NULL if memory is exhausted; free() it.
+ */
+void *large_alloc(size_t count, size_t size_bytes);
+
 #endif

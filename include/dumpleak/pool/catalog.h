@@ -60,13 +60,6 @@ void catalog_deinit(struct catalog *c);
 /** catalog_reserve - room for @nr blocks in all, DL_NOMEM if there is none */
 enum dl_status catalog_reserve(struct catalog *c, size_t nr);
 
-/**
- * catalog_put - write entry @i, which is below what was reserved
- * Entries may be written in any order and by several threads; set c->nr and
- * call catalog_seal() when all are. VAs must rise with @i.
- */
-void catalog_put(struct catalog *c, size_t i, const struct block *b);
-
 /** catalog_seal - build the index by address; DL_NOMEM, or DL_CORRUPT if not sorted */
 enum dl_status catalog_seal(struct catalog *c);
 
@@ -113,6 +106,22 @@ static inline enum pool_kind catalog_pool(const struct catalog *c, size_t i)
 static inline enum block_how catalog_how(const struct catalog *c, size_t i)
 {
 	return (enum block_how)(c->where[i] & 7);
+}
+
+/**
+ * catalog_put - write entry @i, which is below what was reserved
+ * Entries may be written in any order and by several threads; set c->nr and
+ * call catalog_seal() when all are. VAs must rise with @i.
+ */
+static inline void catalog_put(struct catalog *c, size_t i, const struct block *b)
+{
+	uint64_t units = b->size_bytes / 8;
+
+	c->where[i] = (b->va & CATALOG_VA_MASK) | (uint64_t)b->how |
+		      (uint64_t)b->state << CATALOG_STATE_SHIFT |
+		      (uint64_t)b->pool << CATALOG_POOL_SHIFT;
+	c->tag[i] = b->tag;
+	c->size_units[i] = units > UINT32_MAX ? UINT32_MAX : (uint32_t)units;
 }
 
 /** catalog_set_state - reclassify one block; not for several threads at once */

@@ -56,12 +56,42 @@ struct page_damage {
 bool page_examine(const struct pool_header_layout *h, const uint8_t *page,
 		  uint64_t *headers, struct page_damage *out);
 
-/** header_state / header_pool - what PoolType says */
-enum block_state header_state(const struct pool_header_layout *h, uint64_t raw);
+/* The three below are asked for every block: inline. */
 
-/** header_is_odd - a PoolType that no request can have led to */
-bool header_is_odd(const struct pool_header_layout *h, uint64_t raw);
-enum pool_kind header_pool(const struct pool_header_layout *h, uint64_t raw);
+/** header_state - in use or free, as PoolType says */
+static inline enum block_state header_state(const struct pool_header_layout *h, uint64_t raw)
+{
+	unsigned type = header_get(raw, h->pool_type);
+
+	if (h->rule == POOL_TYPE_PLUS_ONE)
+		return type ? BLOCK_IN_USE : BLOCK_FREE;
+	return type & 2 ? BLOCK_IN_USE : BLOCK_FREE;
+}
+
+/**
+ * header_is_odd - a PoolType that no request can have led to
+ * POOL_TYPE 3 and 7 do not exist. The NT 5.2-compatible kernel leaves such a
+ * value in the first header of a page that it gave back to the system.
+ */
+static inline bool header_is_odd(const struct pool_header_layout *h, uint64_t raw)
+{
+	unsigned type = header_get(raw, h->pool_type);
+
+	return h->rule == POOL_TYPE_PLUS_ONE && type && ((type - 1) & 3) == 3;
+}
+
+/** header_pool - the pool of a block in use */
+static inline enum pool_kind header_pool(const struct pool_header_layout *h, uint64_t raw)
+{
+	enum { PAGED = 1, SESSION = 0x20 };
+	unsigned type = header_get(raw, h->pool_type);
+
+	if (h->rule == POOL_TYPE_PLUS_ONE)
+		type -= type ? 1 : 0;
+	if (type & SESSION)
+		return POOL_SESSION;
+	return type & PAGED ? POOL_PAGED : POOL_NONPAGED;
+}
 
 /* --- survey.c: page tables to candidate pages -------------------------- */
 
