@@ -81,7 +81,7 @@ static enum dl_status make_blocks(struct machine *m, const uint8_t *data, size_t
 			.pool = (enum pool_kind)(data[i] >> 3 & 1),
 			.how = big ? BLOCK_BIG : BLOCK_PAGE,
 			.size_bytes = big ? PAGE_BYTES * (1 + data[i + 1] % 3u)
-					  : 8u * (1 + data[i + 1] % 64u),
+					  : 8u * (1 + data[i + 1] % 16u),
 		};
 		uint32_t left = PAGE_BYTES - pa % PAGE_BYTES;
 
@@ -165,6 +165,20 @@ static void compare(const struct targets *t, const struct classes *classes,
 	findings_deinit(&two);
 }
 
+/* Each word as `show` would explain it. */
+static void look(struct machine *m, const struct targets *t)
+{
+	struct arena arena;
+	struct target x;
+
+	arena_init(&arena);
+	for (size_t pa = POOL_PA; pa < POOL_PA + 0x2000; pa += 4) {
+		target_of(t, &m->os.vm, le32(m->ram + pa), &x);
+		target_text(t, &x, &arena);
+	}
+	arena_deinit(&arena);
+}
+
 static void mine(struct machine *m, const struct classes *classes, const struct targets *t)
 {
 	struct candidate chosen[NR_CHOSEN];
@@ -181,15 +195,7 @@ static void mine(struct machine *m, const struct classes *classes, const struct 
 			compare(t, classes, opts, &one);
 	}
 	findings_deinit(&one);
-	for (size_t pa = POOL_PA; pa < POOL_PA + 0x4000; pa += 4) {
-		struct target x;
-		struct arena arena;
-
-		arena_init(&arena);
-		target_of(t, &m->os.vm, le32(m->ram + pa), &x);
-		target_text(t, &x, &arena);
-		arena_deinit(&arena);
-	}
+	look(m, t);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -81,11 +81,12 @@ static void bugcheck_field(const struct dump_header *h, struct paper *p)
 static void exception_field(const struct report_input *in, struct paper *p)
 {
 	const struct dump_exception *e = &in->dump.header->exception;
-	const struct module *m = in->os ? os_module_at(in->os, e->address_va) : NULL;
+	const struct module *m;
 	char va[24], where[96] = "";
 
 	if (!e->known || !e->code)
 		return;
+	m = in->os ? os_module_at(in->os, e->address_va) : NULL;
 	if (m)
 		snprintf(where, sizeof where, " (%s+0x%" PRIx64 ")", m->name,
 			 e->address_va - m->base);
