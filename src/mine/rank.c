@@ -90,7 +90,7 @@ double path_weight(const struct miner *m, const struct path *p)
 
 	switch (p->kind) {
 	case TARGET_EXTENSION: weight = p->list ? 0.95 : 0.9; break;
-	case TARGET_DEVICE: weight = 0.7; break;
+	case TARGET_DEVICE:
 	case TARGET_DRIVER: weight = 0.7; break;
 	case TARGET_UNLOADED: weight = 0.6; break;
 	case TARGET_MODULE: weight = is_kernel(m, p) ? 0.2 : 0.6; break;
