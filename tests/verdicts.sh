@@ -54,7 +54,7 @@ expect "tie owners" '\Device\Left \Device\Right' \
 expect "verdict on a tie" tie "$(json suspects.0.verdict)"
 
 suspect paged-leak.dmp PgLk null '\Driver\Pager' 32
-suspect big.dmp BgLk null '\Driver\Bulky' 64
+suspect big.dmp BgLk null '\Driver\Bulky' 36
 suspect list.dmp LsLo '\Device\Lister' '\Driver\Lister' 28
 # no directory leads to it, so that its bare name is all there is
 suspect unlisted.dmp GhsR Ghost '\Driver\Ghost' 20

@@ -20,10 +20,12 @@ enum {
 	USUAL_RANKS = 10,       /* how many other tags say what is usual     */
 	USUAL_MIN = 16, USUAL_MIN_BIG = 2,
 	LIFT = 10,              /* times as many blocks as is usual          */
+	LIFT_DOMINANT = 3,      /* enough, if the class fills the pool       */
 	KNOWN_HANDICAP = 32,    /* that many times more for known populations */
 };
 static const double MIN_BYTE_SHARE = 0.01;
 static const double MIN_KNOWN_BYTE_SHARE = 0.25;
+static const double DOMINANT_BYTE_SHARE = 0.2, DOMINANT_KNOWN_BYTE_SHARE = 0.5;
 static const double MIN_SAME_SIZE_BIG = 0.5;
 static const double KNOWN_DISCOUNT = 0.5;
 
@@ -174,10 +176,12 @@ static void measure(const struct context *x, const struct pool_class *c, struct 
 static bool looks_like_leak(const struct measure *m)
 {
 	double lift = LIFT * (m->known ? KNOWN_HANDICAP : 1);
+	double share = m->known ? MIN_KNOWN_BYTE_SHARE : MIN_BYTE_SHARE;
 
-	if (m->lift < lift)
-		return false;
-	if (m->byte_share < (m->known ? MIN_KNOWN_BYTE_SHARE : MIN_BYTE_SHARE))
+	/* what fills the pool needs less to stand out by */
+	if (m->byte_share >= (m->known ? DOMINANT_KNOWN_BYTE_SHARE : DOMINANT_BYTE_SHARE))
+		lift = m->known ? LIFT : LIFT_DOMINANT;
+	if (m->lift < lift || m->byte_share < share)
 		return false;
 	return m->c->how != BLOCK_BIG || m->same >= MIN_SAME_SIZE_BIG;
 }

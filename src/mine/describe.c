@@ -273,6 +273,33 @@ static bool is_written(const struct mined *c, const struct column *col)
 	       c->stale_share * (double)c->s->readable >= SURELY_WRITTEN;
 }
 
+/*
+ * Slack behind the last field: columns that nobody wrote, and now and then one
+ * whose stale words happen to be of one kind. Amid twice as many unwritten
+ * columns, one that is mostly zero and of no kind is slack as well.
+ */
+static void settle_slack(struct mined *c)
+{
+	struct suspect *s = c->s;
+	size_t n = s->nr_columns, unwritten = 0, mixed = 0;
+
+	for (; n > 0; n--) {
+		const struct acc *a = &c->accs[n - 1];
+
+		if (s->columns[n - 1].kind == COLUMN_UNWRITTEN)
+			unwritten++;
+		else if (s->columns[n - 1].kind == COLUMN_MIXED &&
+			 a->kinds[WORD_ZERO] * 2 >= a->n)
+			mixed++;
+		else
+			break;
+	}
+	if (unwritten < 2 * mixed)
+		return;
+	for (; n < s->nr_columns; n++)
+		s->columns[n].kind = COLUMN_UNWRITTEN;
+}
+
 static void measure_used(struct mined *c)
 {
 	struct suspect *s = c->s;
@@ -305,6 +332,7 @@ enum dl_status columns_describe(struct miner *m, struct mined *c)
 		judge(m, c, n, col);
 	}
 	pair_times(m, s);
+	settle_slack(c);
 	measure_used(c);
 	for (unsigned n = 0; n < c->nr_columns; n++) {
 		s->columns[n].words = column_words(m, c, n);
