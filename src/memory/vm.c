@@ -153,7 +153,7 @@ enum dl_status vm_read(struct vm *vm, uint64_t va, void *buf, size_t n,
 enum dl_status vm_word(struct vm *vm, uint64_t va, size_t width, uint64_t *out,
 		       struct dl_err *err)
 {
-	uint8_t raw[8];
+	uint8_t raw[8] = { 0 };
 	enum dl_status st = vm_read(vm, va, raw, width, err);
 
 	if (!st)

@@ -237,7 +237,7 @@ static enum dl_status gather(struct walk *w, size_t nr, size_t size_bytes,
 			     size_t nr_off, size_t array_off, void **out,
 			     int (*by)(const void *, const void *))
 {
-	char *all = malloc(nr * size_bytes + 1);
+	char *all = calloc(nr + 1, size_bytes);
 	size_t n = 0;
 
 	*out = all;
