@@ -6,7 +6,7 @@
  */
 #include "dumpleak/mine/mine.h"
 
-#include "../memory/test_dumps.h"
+#include "../memory/test_truth.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -15,36 +15,6 @@
 #include <zlib.h>
 
 #include <cmocka.h>
-
-static json_t *truth_of(const char *stem)
-{
-	char name[64], path[512];
-	size_t cap = 8 << 20;
-	char *text = malloc(cap);
-	gzFile f;
-	int n;
-	json_t *truth;
-
-	snprintf(name, sizeof name, "%s.truth.json.gz", stem);
-	f = gzopen(test_dump_path(name, path, sizeof path), "rb");
-	if (!f) {
-		printf("skipped: no %s\n", name);
-		free(text);
-		return NULL;
-	}
-	n = gzread(f, text, (unsigned)cap);
-	gzclose(f);
-	assert_true(n > 0);
-	truth = json_loadb(text, (size_t)n, 0, NULL);
-	assert_non_null(truth);
-	free(text);
-	return truth;
-}
-
-static uint64_t number(const json_t *object, const char *key)
-{
-	return strtoull(json_string_value(json_object_get(object, key)), NULL, 16);
-}
 
 /* One image, opened as far as mining needs. */
 struct image {
@@ -121,7 +91,7 @@ static void check_io(const struct findings *f, const json_t *driver)
 		assert_int_equal(s->columns[i].kind, COLUMN_UNWRITTEN);
 	assert_int_equal(s->verdict, VERDICT_CLEAR);
 	assert_non_null(s->owners[0].device);
-	assert_int_equal(s->owners[0].device->va, number(device, "va"));
+	assert_int_equal(s->owners[0].device->va, test_number(device, "va"));
 	assert_true(s->owners[0].share >= 0.99);
 	assert_true(s->owners[0].control_share < 0.1);
 }
@@ -132,19 +102,19 @@ static void check_others(const struct findings *f, const json_t *driver)
 	const struct suspect *s = suspect_of(f, "LkTw");
 
 	assert_int_equal(s->class.blocks, 5000);
-	assert_int_equal(s->owners[0].device->va, number(two, "va"));
+	assert_int_equal(s->owners[0].device->va, test_number(two, "va"));
 	assert_true(s->owners[0].share >= 0.99);
 	assert_non_null(strstr(s->owners[0].path, "'LkNd' +0xc -> device object"));
 	s = suspect_of(f, "LkPg");
 	assert_int_equal(s->class.pool, POOL_PAGED);
 	assert_null(s->owners[0].device);
-	assert_int_equal(s->owners[0].driver->va, number(driver, "driver_object"));
+	assert_int_equal(s->owners[0].driver->va, test_number(driver, "driver_object"));
 	assert_string_equal(s->owners[0].module->name, "leakifs.sys");
 	assert_int_equal(s->used_bytes, 24);
 	s = suspect_of(f, "LkBg");
 	assert_int_equal(s->class.blocks, 20);
 	assert_null(s->owners[0].device);
-	assert_int_equal(s->owners[0].driver->va, number(driver, "driver_object"));
+	assert_int_equal(s->owners[0].driver->va, test_number(driver, "driver_object"));
 }
 
 /* What is no leak is not among the candidates, but can be asked about. */
@@ -163,7 +133,7 @@ static void check_list(struct image *x, const json_t *driver)
 	chosen.class_index = i;
 	assert_int_equal(mine_run(&x->targets, &x->ledger, &x->classes, &opts, &f, NULL), DL_OK);
 	assert_int_equal(f.suspects[0].columns[2].kind, COLUMN_LIST);
-	assert_int_equal(f.suspects[0].owners[0].device->va, number(one, "va"));
+	assert_int_equal(f.suspects[0].owners[0].device->va, test_number(one, "va"));
 	assert_int_equal(f.suspects[0].listed, 200);
 	assert_non_null(strstr(f.suspects[0].owners[0].path, "list whose head"));
 	findings_deinit(&f);
@@ -174,7 +144,7 @@ static void check_image(const char *stem, const char *ending)
 	struct image x = { 0 };
 	struct mine_options opts = { .jobs = 2 };
 	struct findings f;
-	json_t *truth = truth_of(stem), *driver = json_object_get(truth, "leak_driver");
+	json_t *truth = test_truth(stem), *driver = json_object_get(truth, "leak_driver");
 	char name[64];
 
 	snprintf(name, sizeof name, "%s.%s", stem, ending);

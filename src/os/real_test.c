@@ -6,7 +6,7 @@
  */
 #include "dumpleak/os/objects.h"
 
-#include "../memory/test_dumps.h"
+#include "../memory/test_truth.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -17,36 +17,6 @@
 
 #include <cmocka.h>
 
-static json_t *truth_of(const char *stem)
-{
-	char name[64], path[512];
-	size_t cap = 8 << 20;
-	char *text = malloc(cap);
-	gzFile f;
-	int n;
-	json_t *truth;
-
-	snprintf(name, sizeof name, "%s.truth.json.gz", stem);
-	f = gzopen(test_dump_path(name, path, sizeof path), "rb");
-	if (!f) {
-		printf("skipped: no %s\n", name);
-		free(text);
-		return NULL;
-	}
-	n = gzread(f, text, (unsigned)cap);
-	gzclose(f);
-	assert_true(n > 0);
-	truth = json_loadb(text, (size_t)n, 0, NULL);
-	assert_non_null(truth);
-	free(text);
-	return truth;
-}
-
-static uint64_t number(const json_t *object, const char *key)
-{
-	return strtoull(json_string_value(json_object_get(object, key)), NULL, 16);
-}
-
 static void check_modules(const struct os *os, const json_t *truth)
 {
 	const json_t *modules = json_object_get(truth, "modules");
@@ -56,7 +26,7 @@ static void check_modules(const struct os *os, const json_t *truth)
 		const json_t *m = json_array_get(modules, i);
 		const struct module *ours = &os->modules[i];
 
-		assert_int_equal(ours->base, number(m, "base"));
+		assert_int_equal(ours->base, test_number(m, "base"));
 		assert_int_equal(ours->size_bytes,
 				 json_integer_value(json_object_get(m, "size_bytes")));
 		assert_string_equal(ours->name, json_string_value(json_object_get(m, "name")));
@@ -70,7 +40,7 @@ static void check_modules(const struct os *os, const json_t *truth)
 
 static void check_driver(struct os *os, const json_t *leak)
 {
-	const struct driver *d = os_driver_at(os, number(leak, "driver_object"));
+	const struct driver *d = os_driver_at(os, test_number(leak, "driver_object"));
 	const json_t *devices = json_object_get(leak, "devices");
 	const json_t *callbacks = json_object_get(leak, "callbacks");
 	static const char *const names[] = { "\\Device\\LeakIfs", "\\Device\\LeakIfs2" };
@@ -90,11 +60,11 @@ static void check_driver(struct os *os, const json_t *leak)
 	assert_int_equal(json_array_size(devices), 2);
 	for (size_t i = 0; i < 2; i++) {
 		const json_t *t = json_array_get(devices, i);
-		const struct device *ours = os_device_at(os, number(t, "va"));
+		const struct device *ours = os_device_at(os, test_number(t, "va"));
 
 		assert_non_null(ours);
 		assert_string_equal(ours->name, names[i]);
-		assert_int_equal(ours->extension_va, number(t, "extension_va"));
+		assert_int_equal(ours->extension_va, test_number(t, "extension_va"));
 		assert_true(ours->extension_bytes > 0x38);
 		assert_ptr_equal(&os->drivers[ours->driver], d);
 	}
@@ -161,7 +131,7 @@ static void check_processes(struct os *os)
 
 static void check_root(const struct os *os, const json_t *truth)
 {
-	assert_int_equal(os->vm.root_pa, number(truth, "cr3"));
+	assert_int_equal(os->vm.root_pa, test_number(truth, "cr3"));
 	assert_ptr_equal(os->vm.mode, &paging_ia32);
 	assert_int_equal(os->kernel_base, 0x80400000);
 	assert_int_equal(os->build, 3790);
@@ -174,7 +144,7 @@ static void check_all(struct os *os, const json_t *truth)
 	const json_t *leak = json_object_get(truth, "leak_driver");
 
 	check_root(os, truth);
-	assert_int_equal(os->kdbg.va, number(truth, "kdbg_va"));
+	assert_int_equal(os->kdbg.va, test_number(truth, "kdbg_va"));
 	assert_non_null(strstr(os->name, "NT 5.2 compatible"));
 	check_modules(os, truth);
 	check_driver(os, leak);
@@ -218,7 +188,7 @@ static void real_images(void **state)
 		struct source *source;
 		struct container *container;
 		char name[64];
-		json_t *truth = truth_of(rows[i].stem);
+		json_t *truth = test_truth(rows[i].stem);
 
 		snprintf(name, sizeof name, "%s.%s", rows[i].stem, rows[i].suffix);
 		if (truth && test_dump_open(name, &source, &container)) {
@@ -310,7 +280,7 @@ static bool has_note(const struct os *os, const char *words)
 
 static void raw_memory(void **state)
 {
-	json_t *truth = truth_of("x86-full");
+	json_t *truth = test_truth("x86-full");
 	struct source *source;
 	struct container *container;
 	struct os *os;
@@ -355,7 +325,7 @@ static void wrong_headers(void **state)
 		{ 0x5c, 1, "the page tables are ia32" },
 		{ 0x0c, 2600, "says build 3790, taken as build 2600" },
 	};
-	json_t *truth = truth_of("x86-full");
+	json_t *truth = test_truth("x86-full");
 	size_t n;
 	uint8_t *dump = inflate_whole("x86-full.dmp.gz", &n);
 
@@ -369,8 +339,8 @@ static void wrong_headers(void **state)
 		put32(dump + rows[i].off, rows[i].value);
 		os = open_memory(dump, n, false, &source, &container);
 		assert_true(has_note(os, rows[i].note));
-		assert_int_equal(os->vm.root_pa, number(truth, "cr3"));
-		assert_int_equal(os->kdbg.va, number(truth, "kdbg_va"));
+		assert_int_equal(os->vm.root_pa, test_number(truth, "cr3"));
+		assert_int_equal(os->kdbg.va, test_number(truth, "kdbg_va"));
 		check_modules(os, truth);
 		check_driver(os, json_object_get(truth, "leak_driver"));
 		close_memory(os, source, container);

@@ -108,28 +108,13 @@ static bool paged_range_holds(const struct pool *pool)
 	return pool->totals[POOL_PAGED].first_va.known && wrong * 20 < right;
 }
 
-static size_t page_above(const struct pool *pool, uint64_t va)
-{
-	size_t lo = 0, hi = pool->nr_pages;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (pool->pages[mid].va < va)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /*
  * NT 5's big-page rows do not say which pool they are of: the stated range of
  * paged pool tells, or else the nearest page of small blocks.
  */
 static enum pool_kind kind_by_va(const struct pool *pool, bool range_holds, uint64_t va)
 {
-	size_t i = page_above(pool, va);
+	size_t i = pool->nr_pages ? SORTED_LOWER(pool->pages, pool->nr_pages, va, va) : 0;
 
 	if (range_holds)
 		return stated_paged(pool, va) ? POOL_PAGED : POOL_NONPAGED;

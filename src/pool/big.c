@@ -215,15 +215,7 @@ enum dl_status big_read(struct os *os, struct pool *pool, struct big_table *out,
 
 bool big_covers(const struct big_table *t, uint64_t va)
 {
-	size_t lo = 0, hi = t->nr;
+	size_t above = t->nr ? SORTED_LOWER(t->rows, t->nr, va, va + 1) : 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->rows[mid].va <= va)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && va - t->rows[lo - 1].va < t->rows[lo - 1].size_bytes;
+	return above && va - t->rows[above - 1].va < t->rows[above - 1].size_bytes;
 }

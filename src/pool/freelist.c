@@ -18,17 +18,9 @@ enum link_verdict { LINK_CLOSES, LINK_BAD, LINK_UNKNOWN };
 
 static const struct free_link *link_of(const struct walk *w, uint64_t header_va)
 {
-	size_t lo = 0, hi = w->nr_links;
+	size_t i = w->nr_links ? SORTED_LOWER(w->links, w->nr_links, header_va, header_va) : 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (w->links[mid].header_va < header_va)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < w->nr_links && w->links[lo].header_va == header_va ? &w->links[lo] : NULL;
+	return i < w->nr_links && w->links[i].header_va == header_va ? &w->links[i] : NULL;
 }
 
 /* Does the neighbour at @va point back to @entry_va, by its Blink if @forward? */

@@ -23,17 +23,9 @@ struct regions {
 static struct region *region_at(const struct regions *r, uint64_t va)
 {
 	uint64_t number = va >> REGION_SHIFT;
-	size_t lo = 0, hi = r->nr;
+	size_t i = r->nr ? SORTED_LOWER(r->list, r->nr, number, number) : 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (r->list[mid].number < number)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < r->nr && r->list[lo].number == number ? &r->list[lo] : NULL;
+	return i < r->nr && r->list[i].number == number ? &r->list[i] : NULL;
 }
 
 static bool regions_make(const struct survey *s, const struct walk *w, struct regions *r)

@@ -309,17 +309,10 @@ static void verify_runs(const struct os *os, struct walk *w)
 
 bool walk_in_free_run(const struct walk *w, uint64_t va)
 {
-	size_t lo = 0, hi = w->nr_runs;
+	size_t above = w->nr_runs ? SORTED_LOWER(w->runs, w->nr_runs, va, va + 1) : 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (w->runs[mid].va <= va)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && (va - w->runs[lo - 1].va) >> PAGE_SHIFT < w->runs[lo - 1].nr_pages;
+	return above && (va - w->runs[above - 1].va) >> PAGE_SHIFT <
+			w->runs[above - 1].nr_pages;
 }
 
 static enum dl_status walk_all(struct walker *w, unsigned jobs, struct dl_err *err)

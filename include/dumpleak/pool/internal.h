@@ -17,6 +17,7 @@
  *   totals     sums per kind of pool
  */
 
+#include "dumpleak/base/sorted.h"
 #include "dumpleak/pool/pool.h"
 
 /* --- page.c: one page ------------------------------------------------- */
