@@ -157,7 +157,7 @@ static void json_differences(struct jot *j, json_t *parent, const struct report_
 
 	rows = ledger_by_diff(in->ledger, &n);
 	j->failed |= !rows;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; rows && i < n; i++) {
 		o = jot_item(j, list);
 		jot_tag(j, o, "tag", rows[i]->tag);
 		jot_text(j, o, "explanation", ledger_words(in, rows[i]));

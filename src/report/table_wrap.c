@@ -109,6 +109,7 @@ static bool break_column(struct libscols_table *t, size_t col, size_t width,
 	struct libscols_line *line;
 
 	scols_reset_iter(lines, SCOLS_ITER_FORWARD);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): lines take over their texts */
 	while (!scols_table_next_line(t, lines, &line)) {
 		const char *s = scols_cell_get_data(scols_line_get_cell(line, col));
 		char *text;

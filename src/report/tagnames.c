@@ -156,6 +156,8 @@ enum dl_status tagnames_parse(struct tagnames *t, struct bytes text, struct dl_e
 {
 	enum dl_status status = DL_OK;
 
+	if (!text.p)
+		return DL_OK;
 	if (text.n >= 3 && !memcmp(text.p, "\xef\xbb\xbf", 3))
 		text = skip(text, 3);
 	while (text.n && !status) {
