@@ -11,7 +11,9 @@
 /* How many blocks of each class, so that all samples together stay small. */
 static enum dl_status sample_room(struct miner *m, struct mined *c)
 {
-	size_t share = SAMPLE_WORDS / m->nr / c->nr_columns, cap;
+	/* blocks of nothing but a header have no columns */
+	size_t columns = c->nr_columns ? c->nr_columns : 1;
+	size_t share = SAMPLE_WORDS / m->nr / columns, cap;
 
 	cap = share > SAMPLE_MAX ? SAMPLE_MAX : share < SAMPLE_MIN ? SAMPLE_MIN : share;
 	if (cap > c->s->class.blocks)
