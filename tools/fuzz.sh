@@ -9,9 +9,11 @@ for f in "$B"/fuzz/fuzz_*; do
 	[ -x "$f" ] && [ -f "$f" ] || continue
 	n=$(basename "$f")
 	work=$B/fuzz/corpus-$n
-	mkdir -p "$work" "fuzz/corpus/$n" 2>/dev/null || mkdir -p "$work"
+	mkdir -p "$work"
+	seeds=
+	[ -d "fuzz/corpus/$n" ] && seeds=fuzz/corpus/$n
 	if "$f" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -verbosity=0 -close_fd_mask=3 \
-	    -artifact_prefix="$B/fuzz/$n-" "$work" "fuzz/corpus/$n" >"$B/fuzz/$n.log" 2>&1; then
+	    -artifact_prefix="$B/fuzz/$n-" "$work" $seeds >"$B/fuzz/$n.log" 2>&1; then
 		passed=$((passed + 1))
 		echo "fuzz: $n: $seconds s without a finding"
 	else
