@@ -89,6 +89,17 @@ timeout 5 "$DL" analyze "$F/runs-count.dmp" >"$T/out" 2>"$T/err" || got=$?
 expect "status for 2^32-1 runs" 4 "$got"
 says "runs-count.dmp.*NumberOfRuns"
 
+# an ELF core whose first segment claims 2^48 bytes (p_filesz, p_memsz; QEMU puts
+# the program headers at 0xc0)
+cp "$F/hop-elf.img" "$T/huge.elf"
+for at in 280 288; do
+	printf '\000\000\000\000\000\000\001\000' | dd of="$T/huge.elf" bs=1 seek=$at conv=notrunc 2>/dev/null
+done
+got=0
+timeout 10 "$DL" analyze "$T/huge.elf" >"$T/out" 2>"$T/err" || got=$?
+expect "status of a segment of 2^48 bytes" 4 "$got"
+one_line huge.elf
+
 # --- loops and wild pointers in memory: the dump is sound, the machine was not ---------------------
 for n in pagetable-loop modules-loop wild-kdbg broken-kdbg lost-header corrupt-page lying-ranges zero-ranges; do
 	got=0

@@ -354,11 +354,17 @@ static enum dl_status kdump_run(struct container *c, uint64_t pfn, uint64_t *fir
 	struct kdump *k = c->state;
 	uint64_t end;
 
+	/* segments may promise 2^40 pages: none of them may be asked for one by one */
+	if (k->layout.is_elf)
+		return elf_layout_run(&k->layout, k->view, pfn, first, last) ? DL_OK : DL_END;
+	if (!layout_missing(&k->layout, k->view))
+		return promised_run(k, pfn, first, last) ? DL_OK : DL_END;
 	for (; promised_run(k, pfn, first, last); pfn = *last + 1) {
-		if (!layout_missing(&k->layout, k->view))
-			return DL_OK;
-		while (*first <= *last && !is_there(k, *first))
+		while (*first <= *last && !is_there(k, *first)) {
+			if (disk_layout_ends(&k->layout, k->view, *first))
+				return DL_END;
 			++*first;
+		}
 		if (*first > *last)
 			continue;
 		for (end = *first; end < *last && is_there(k, end + 1); end++)
@@ -385,6 +391,11 @@ static void kdump_count(struct container *c, uint64_t *present, uint64_t *absent
 	*exact = source_end(k->view, &end);
 	*present = 0;
 	*absent = layout_missing(&k->layout, k->view);
+	if (k->layout.is_elf) { /* cut to the file already */
+		for (; elf_layout_run(&k->layout, k->view, pfn, &first, &last); pfn = last + 1)
+			*present += last - first + 1;
+		return;
+	}
 	for (; promised_run(k, pfn, &first, &last); pfn = last + 1)
 		*present += last - first + 1;
 	*present -= *absent < *present ? *absent : *present;

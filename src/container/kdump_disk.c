@@ -232,3 +232,11 @@ enum dl_status disk_layout_page(const struct kdump_layout *l, struct source *sou
 	*n = 2;
 	return check_entry(source, pfn, off, entry, &ranges[1], err);
 }
+
+bool disk_layout_ends(const struct kdump_layout *l, struct source *source, uint64_t pfn)
+{
+	uint64_t rank = bitmap_rank(&l->pages, pfn), end;
+
+	source_end(source, &end);
+	return l->entries_off >= end || rank >= (end - l->entries_off) / ENTRY_BYTES;
+}

@@ -245,3 +245,32 @@ enum dl_status elf_layout_page(const struct kdump_layout *l, struct source *sour
 	}
 	return DL_OK;
 }
+
+bool elf_layout_run(const struct kdump_layout *l, struct source *source, uint64_t pfn,
+		    uint64_t *first, uint64_t *last)
+{
+	const struct run *run, *stop = l->segments.v + l->segments.n;
+	uint64_t end;
+
+	if (pfn >> (PA_BITS - PAGE_SHIFT))
+		return false;
+	source_end(source, &end);
+	run = runs_next(&l->segments, pfn << PAGE_SHIFT);
+	for (; run && run < stop; run++) {
+		uint64_t n = run->last - run->first + 1, have = 0, pages;
+
+		if (run->target < end)
+			have = end - run->target < n ? end - run->target : n;
+		/* of a segment that is cut only whole pages count */
+		pages = have < n ? (run->first + have) >> PAGE_SHIFT
+				 : (run->last >> PAGE_SHIFT) + 1;
+		*first = run->first >> PAGE_SHIFT;
+		if (*first < pfn)
+			*first = pfn;
+		if (!have || pages <= *first)
+			continue;
+		*last = pages - 1;
+		return true;
+	}
+	return false;
+}

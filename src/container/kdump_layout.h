@@ -62,6 +62,16 @@ enum dl_status layout_page(const struct kdump_layout *l, struct source *source,
 			   struct dl_err *err);
 
 /**
+ * elf_layout_run - the first run of pages at or above @pfn that a cut ELF file
+ * still holds, by its segments; false if there is none
+ */
+bool elf_layout_run(const struct kdump_layout *l, struct source *source, uint64_t pfn,
+		    uint64_t *first, uint64_t *last);
+
+/** disk_layout_ends - whether neither @pfn nor any page above has a descriptor left */
+bool disk_layout_ends(const struct kdump_layout *l, struct source *source, uint64_t pfn);
+
+/**
  * layout_missing - pages that are promised but cut off the file
  * As far as is known: a compressed file's end shows only once it was reached.
  */
