@@ -4,6 +4,9 @@
 set -eu
 B=${B:-build}
 seconds=${SECONDS_EACH:-20}
+# the same walk each time, so that a change is judged and not its luck; SEED=0
+# with a larger FUZZ_SECONDS is for looking farther
+seed=${SEED:-1}
 passed=0 failed=0
 for f in "$B"/fuzz/fuzz_*; do
 	[ -x "$f" ] && [ -f "$f" ] || continue
@@ -12,7 +15,7 @@ for f in "$B"/fuzz/fuzz_*; do
 	mkdir -p "$work"
 	seeds=
 	[ -d "fuzz/corpus/$n" ] && seeds=fuzz/corpus/$n
-	if "$f" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -verbosity=0 -close_fd_mask=3 \
+	if "$f" -max_total_time="$seconds" -seed="$seed" -timeout=10 -rss_limit_mb=1024 -verbosity=0 -close_fd_mask=3 \
 	    -artifact_prefix="$B/fuzz/$n-" "$work" $seeds >"$B/fuzz/$n.log" 2>&1; then
 		passed=$((passed + 1))
 		echo "fuzz: $n: $seconds s without a finding"
