@@ -3,49 +3,7 @@
  * os_open() on a machine built in memory: as it should be, and spoilt in the
  * ways that dumps are.
  */
-#include "test_machine.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-static int setup(void **state)
-{
-	struct machine *m = calloc(1, sizeof *m);
-
-	m->ram = malloc(RAM_BYTES);
-	machine_build(m, false);
-	*state = m;
-	return m->ram ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct machine *m = *state;
-
-	machine_close(m);
-	free(m->ram);
-	free(m);
-	return 0;
-}
-
-static struct os *opened(struct machine *m)
-{
-	struct dl_err err = { "" };
-
-	if (machine_open(m, &err))
-		fail_msg("%s", err.text);
-	return &m->os;
-}
-
-static bool has_note(const struct os *os, const char *words)
-{
-	for (size_t i = 0; i < os->nr_notes; i++)
-		if (strstr(os->notes[i].text, words))
-			return true;
-	return false;
-}
+#include "test_setup.h"
 
 static void assert_healthy(struct os *os)
 {
