@@ -50,7 +50,6 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t need)
 	c->next = arena->head;
 	arena->head = c;
 	arena->used_bytes = 0;
-	arena->total_bytes += sizeof *c + cap;
 	return c;
 }
 

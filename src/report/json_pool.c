@@ -81,7 +81,6 @@ static void json_totals(struct jot *j, json_t *pool, const struct pool_totals *t
 	jot_count(j, o, "absent_pages", t->absent_pages);
 	ranges = jot_array(j, o, "ranges");
 	json_range(j, ranges, t->first_va, t->end_va);
-	json_range(j, ranges, t->range2_first_va, t->range2_end_va);
 }
 
 static void json_tables(struct jot *j, json_t *pool, const struct pool_tables *t)

@@ -11,7 +11,6 @@
 struct arena {
 	struct arena_chunk *head;
 	size_t used_bytes;      /* in the head chunk            */
-	size_t total_bytes;     /* of all chunks, for the bench */
 };
 
 void arena_init(struct arena *arena);

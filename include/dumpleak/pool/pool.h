@@ -57,7 +57,6 @@ struct pool_totals {
 	uint64_t lost_bytes;            /* in damaged parts of pages            */
 	struct known_u64 limit_bytes;   /* the kernel's limit for this pool     */
 	struct known_u64 first_va, end_va;      /* as the kernel states, end exclusive */
-	struct known_u64 range2_first_va, range2_end_va;
 	uint64_t paged_out_pages;       /* page tables say: in the page file    */
 	uint64_t transition_pages;      /* read although trimmed                */
 	uint64_t absent_pages;          /* mapped, but not in this dump         */
