@@ -10,7 +10,7 @@ DESTDIR ?=
 CFLAGS  ?= -O2 -g
 VERSION := 0.1.0
 
-PKGS    := libkdumpfile zlib jansson smartcols
+PKGS    := libkdumpfile zlib liblzma jansson smartcols
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
 STD     := -std=c11 -D_POSIX_C_SOURCE=200809L
 PC_C    := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)

@@ -106,6 +106,44 @@ enum dl_status container_open_raw(struct source *source, uint64_t limit_pages,
 	return st;
 }
 
+/* Several files go to the one reader that takes the first of them. */
+static enum dl_status open_set_with(struct source *const *sources, size_t n,
+				    const struct reader *reader, struct container **out,
+				    struct dl_err *err)
+{
+	struct container *c;
+	enum dl_status st;
+
+	if (!reader->open_set)
+		return err_set(err, DL_UNSUPPORTED, "%s: a dump of this kind is one file, "
+			       "but %zu were given", source_name(sources[0]), n);
+	c = container_new(sources[0], reader, err);
+	if (!c)
+		return DL_NOMEM;
+	st = reader->open_set(c, sources, n, err);
+	if (st)
+		container_close(c);
+	else
+		*out = c;
+	return st;
+}
+
+enum dl_status container_open_set(struct source *const *sources, size_t n,
+				  struct container **out, struct dl_err *err)
+{
+	enum dl_status st;
+
+	if (n == 1)
+		return container_open(sources[0], out, err);
+	for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
+		if (readers[i]->probe(sources[0]) == PROBE_MINE)
+			return open_set_with(sources, n, readers[i], out, err);
+	st = unsupported_format(sources[0], err);
+	return st != DL_NOTDUMP ? st :
+	       err_set(err, st, "%s: is no memory dump that dumpleak knows",
+		       source_name(sources[0]));
+}
+
 void container_close(struct container *container)
 {
 	if (!container)
@@ -155,6 +193,48 @@ void container_count(struct container *container, uint64_t *present,
 		     uint64_t *absent, bool *exact)
 {
 	container->reader->count(container, present, absent, exact);
+}
+
+const struct dump_minidump *container_minidump(const struct container *container)
+{
+	return container->reader->minidump ? container->reader->minidump(container) : NULL;
+}
+
+enum dl_status container_va_read(struct container *container, uint64_t va, void *buf,
+				 size_t n, struct dl_err *err)
+{
+	if (!container->reader->va_read)
+		return err_set(err, DL_ABSENT, "%s: is read by page, not by VA",
+			       source_name(container->source));
+	return container->reader->va_read(container, va, buf, n, err);
+}
+
+enum dl_status container_va_run(struct container *container, uint64_t va,
+				uint64_t *first, uint64_t *last)
+{
+	return container->reader->va_run ? container->reader->va_run(container, va, first, last)
+					 : DL_END;
+}
+
+const char *dump_attribute_name(uint32_t bit)
+{
+	static const struct { uint32_t bit; const char *name; } names[] = {
+		{ ATTRIBUTE_HIBER_CRASH, "hibernation-crash" },
+		{ ATTRIBUTE_POWER_OFF, "device-powered-off" },
+		{ ATTRIBUTE_NO_SPACE, "insufficient-space" },
+		{ ATTRIBUTE_KERNEL_TRIAGE, "kernel-triage" },
+		{ ATTRIBUTE_LIVE, "live" },
+		{ ATTRIBUTE_OFFLINE, "offline" },
+		{ ATTRIBUTE_FILTERED, "filtered" },
+		{ ATTRIBUTE_EARLY_BOOT, "early-boot-crash" },
+		{ ATTRIBUTE_ENCRYPTED, "encrypted" },
+		{ ATTRIBUTE_DECRYPTED, "decrypted" },
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].bit == bit)
+			return names[i].name;
+	return NULL;
 }
 
 static bool has_note(const struct container *c, const char *text)

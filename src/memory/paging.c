@@ -16,11 +16,13 @@ const struct paging_mode paging_ia32 = {
 	},
 	.root_mask = 0xfffff000,
 	.pfn_mask = 0xfffff000,
+	.large_mask = 0x81, .large_value = 0x81,
 	.pse36_bits = 8,
-	.va_mask = 0xffffffff,
+	.va_bits = 32, .va_mask = 0xffffffff,
 	.kernel_first_va = 0x80000000,
 	.self_first_va = 0xc0000000, .self_last_va = 0xc03fffff,
 	.self_entry = 0x300,
+	.software = { .file_low = 0x1e, .file_high = 0xfffff000 },
 };
 
 const struct paging_mode paging_pae = {
@@ -35,10 +37,71 @@ const struct paging_mode paging_pae = {
 	},
 	.root_mask = 0xffffffe0,
 	.pfn_mask = 0x000ffffffffff000,
-	.va_mask = 0xffffffff,
+	.large_mask = 0x81, .large_value = 0x81,
+	.va_bits = 32, .va_mask = 0xffffffff,
 	.kernel_first_va = 0x80000000,
 	.self_first_va = 0xc0000000, .self_last_va = 0xc07fffff,
 	.self_entry = 3,
+	.software = { .file_low = 0x1e, .file_high = 0xffffffff00000000 },
+};
+
+#define LEVELS_4 \
+	{ .shift = 39, .bits = 9, .software = true }, \
+	{ .shift = 30, .bits = 9, .large = true, .software = true }, \
+	{ .shift = 21, .bits = 9, .large = true, .software = true }, \
+	{ .shift = 12, .bits = 9, .software = true }
+
+const struct paging_mode paging_x64 = {
+	.name = "x64",
+	.entry_bytes = 8,
+	.nr_levels = 4,
+	.levels = { LEVELS_4 },
+	.root_mask = 0x000ffffffffff000,        /* PCID is in the bits below */
+	.pfn_mask = 0x000ffffffffff000,
+	.large_mask = 0x81, .large_value = 0x81,
+	.va_bits = 48, .va_mask = UINT64_MAX,
+	.kernel_first_va = 0xffff800000000000,
+	.self_movable = true,
+	.software = { .file_low = 0x1e, .file_high = 0xffffffff00000000 },
+};
+
+const struct paging_mode paging_x64_la57 = {
+	.name = "x64-la57",
+	.entry_bytes = 8,
+	.nr_levels = 5,
+	.levels = { { .shift = 48, .bits = 9, .software = true }, LEVELS_4 },
+	.root_mask = 0x000ffffffffff000,
+	.pfn_mask = 0x000ffffffffff000,
+	.large_mask = 0x81, .large_value = 0x81,
+	.va_bits = 57, .va_mask = UINT64_MAX,
+	.kernel_first_va = 0xff00000000000000,
+	.self_movable = true,
+	.software = { .file_low = 0x1e, .file_high = 0xffffffff00000000 },
+};
+
+/*
+ * Windows keeps both halves in one root page; bit 1 clear in a valid entry
+ * above the last level is a block. (Arm ARM, VMSAv8-64, 4 KB granule.)
+ */
+const struct paging_mode paging_arm64 = {
+	.name = "arm64",
+	.entry_bytes = 8,
+	.nr_levels = 4,
+	.levels = { LEVELS_4 },
+	.root_mask = 0x0000fffffffff000,        /* ASID is in the bits above */
+	.pfn_mask = 0x0000fffffffff000,
+	.large_mask = 3, .large_value = 1,
+	.va_bits = 48, .va_mask = UINT64_MAX,
+	.kernel_first_va = 0xffff800000000000,
+	.self_movable = true,
+	.software = { .file_low = 0x1e, .file_high = 0xffffffff00000000 },
+};
+
+const struct paging_mode paging_none = {
+	.name = "none",
+	.entry_bytes = 8,
+	.va_bits = 64, .va_mask = UINT64_MAX,
+	.kernel_first_va = 0x80000000,
 };
 
 enum pte_kind pte_kind_of(const struct paging_mode *mode, uint64_t pte)

@@ -237,7 +237,10 @@ static enum dl_status emit(struct enumeration *e, uint64_t va,
 		return DL_OK;
 	}
 	st = flush(e);
-	*r = (struct vm_run){ va, pfn, nr_pages, s->large, transition };
+	*r = (struct vm_run){
+		.va = va, .pfn = pfn, .nr_pages = nr_pages,
+		.large = s->large, .transition = transition,
+	};
 	return st;
 }
 

@@ -179,3 +179,15 @@ enum dl_status layout_pick(uint16_t machine, uint32_t build,
 	*out = l;
 	return DL_OK;
 }
+
+bool layout_next_process(struct os_layout *l)
+{
+	(void)l;
+	return false;
+}
+
+const struct layout_field_row *layout_field_rows(size_t *n)
+{
+	*n = 0;
+	return NULL;
+}

@@ -119,14 +119,20 @@ static enum dl_status read_all(struct os *os, const struct progress *progress,
 enum dl_status os_open(struct container *container, const struct progress *progress,
 		       struct os *os, struct dl_err *err)
 {
+	return os_open_with(container, &(struct os_options){ .progress = progress }, os, err);
+}
+
+enum dl_status os_open_with(struct container *container, const struct os_options *opts,
+			    struct os *os, struct dl_err *err)
+{
 	enum dl_status st;
 
 	memset(os, 0, sizeof *os);
 	os->container = container;
-	os->build_lab = os->service_pack = "";
+	os->build_lab = os->service_pack = os->product = "";
 	phys_init(&os->phys, container);
 	arena_init(&os->arena);
-	st = read_all(os, progress, err);
+	st = read_all(os, opts->progress, err);
 	if (st)
 		os_close(os);
 	return st;

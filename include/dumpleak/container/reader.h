@@ -35,6 +35,15 @@ struct reader {
 	void (*count)(struct container *c, uint64_t *present, uint64_t *absent,
 		      bool *exact);
 	bool (*is_slow)(const struct container *c);
+	/* By VA: minidumps only, NULL otherwise. */
+	const struct dump_minidump *(*minidump)(const struct container *c);
+	enum dl_status (*va_read)(struct container *c, uint64_t va, void *buf, size_t n,
+				  struct dl_err *err);
+	enum dl_status (*va_run)(struct container *c, uint64_t va, uint64_t *first,
+				 uint64_t *last);
+	/* Several files as one image: NULL where the format is never split. */
+	enum dl_status (*open_set)(struct container *c, struct source *const *sources,
+				   size_t n, struct dl_err *err);
 };
 
 /** container_note - remember a finding about the file; drops what exceeds the limit */

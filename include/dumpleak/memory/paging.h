@@ -15,26 +15,44 @@ enum { PAGING_MAX_LEVELS = 5 };
 struct paging_level {
 	uint8_t shift;  /* the VA bit at which this level's index starts */
 	uint8_t bits;   /* and how many bits it has                      */
-	bool large;     /* bit 7 set ends the walk here                  */
+	bool large;     /* a large page may end the walk here            */
 	bool software;  /* an invalid entry is a Windows software PTE    */
 };
 
+/* How Windows wrote software PTEs changed with build 17763: see vm_set_software(). */
+struct pte_software {
+	uint64_t file_low;      /* PageFileLow                                  */
+	uint64_t file_high;     /* PageFileHigh                                 */
+	uint64_t swizzle;       /* SwizzleBit: clear says InvalidPteMask is in; 0: none */
+};
+
 struct paging_mode {
-	const char *name;       /* "ia32", "ia32-pae": --paging and JSON */
+	const char *name;       /* "ia32", "ia32-pae", "x64", ...: JSON  */
 	uint8_t entry_bytes;
-	uint8_t nr_levels;      /* levels[0] is the root                 */
+	uint8_t nr_levels;      /* levels[0] is the root; 0: no paging   */
 	struct paging_level levels[PAGING_MAX_LEVELS];
 	uint64_t root_mask;     /* of CR3: where the root table is       */
 	uint64_t pfn_mask;      /* of an entry: physical address bits    */
+	uint64_t large_mask, large_value;       /* an entry of a large page, by its bits */
 	uint8_t pse36_bits;     /* large entries: bits 13.. are PA 32..  */
+	uint8_t va_bits;        /* translated; those above repeat the top one if wider */
 	uint64_t va_mask;       /* VAs above this do not exist           */
 	uint64_t kernel_first_va;       /* lowest VA that can be kernel's */
-	/* the window through which Windows sees its own page tables */
+	/*
+	 * The window through which Windows sees its own page tables: fixed, or
+	 * (self_movable) behind whichever root entry names the root, see
+	 * vm_self_map().
+	 */
 	uint64_t self_first_va, self_last_va;
 	uint64_t self_entry;    /* index in the table that maps itself   */
+	bool self_movable;
+	struct pte_software software;   /* before build 17763            */
 };
 
 extern const struct paging_mode paging_ia32, paging_pae;
+extern const struct paging_mode paging_x64, paging_x64_la57, paging_arm64;
+/* By VA without page tables: what a minidump holds. Only vm_read() works. */
+extern const struct paging_mode paging_none;
 
 /* What an entry that the processor cannot use means to Windows. */
 enum pte_kind {

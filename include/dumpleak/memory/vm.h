@@ -21,11 +21,30 @@ struct vm {
 	struct phys *phys;
 	const struct paging_mode *mode;
 	uint64_t root_pa;
+	struct pte_software software;   /* the mode's own, or vm_set_software() */
+	uint64_t invalid_pte_mask;      /* InvalidPteMask, 0: unknown or unused */
 	struct { uint64_t page, pfn; } tlb[VM_TLB];     /* page: VA >> 12, plus 1 */
 };
 
 void vm_init(struct vm *vm, struct phys *phys, const struct paging_mode *mode,
 	     uint64_t root_pa);
+
+/**
+ * vm_set_software - how this Windows build writes PTEs that are not valid
+ * @invalid_pte_mask: MiState.Hardware.InvalidPteMask if known, else 0; then
+ * high bits beyond the machine's memory are tried without.
+ */
+void vm_set_software(struct vm *vm, uint32_t build, uint64_t invalid_pte_mask);
+
+/**
+ * vm_self_map - where the root table shows itself
+ * @first_va, @last_va: out, the window. False if no kernel entry of the root
+ * names the root, or several do.
+ */
+bool vm_self_map(struct vm *vm, uint64_t *first_va, uint64_t *last_va);
+
+/** vm_is_canonical - whether the processor can translate @va at all */
+bool vm_is_canonical(const struct paging_mode *mode, uint64_t va);
 
 struct translation {
 	uint64_t pa;
@@ -65,6 +84,7 @@ struct vm_run {
 	uint64_t va, pfn;
 	uint64_t nr_pages;
 	bool large, transition;
+	bool prototype;         /* by way of a prototype PTE */
 };
 
 struct vm_tally {

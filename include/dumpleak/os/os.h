@@ -14,6 +14,8 @@
 #include "dumpleak/memory/vm.h"
 #include "dumpleak/os/kdbg.h"
 #include "dumpleak/os/layout.h"
+#include "dumpleak/os/pdb.h"
+#include "dumpleak/os/symbols.h"
 
 struct section {
 	char name[33];          /* printable */
@@ -95,6 +97,7 @@ struct os {
 	struct kdbg kdbg;
 
 	const char *name;               /* "Windows Server 2003 (NT 5.2)"  */
+	const char *product;            /* "workstation", "server", "domain controller"; "" */
 	const char *build_lab;          /* NtBuildLab, "" if unreadable    */
 	const char *service_pack;       /* "" if unknown                   */
 	uint32_t build;
@@ -102,9 +105,27 @@ struct os {
 	uint64_t system_range_start;
 	uint64_t shared_data_va;        /* KUSER_SHARED_DATA                  */
 	uint64_t modules_va, processes_va;      /* list heads, 0 unknown      */
-	const char *dtb_how, *kdbg_how; /* "header", "scan", ...           */
+	const char *dtb_how, *kdbg_how; /* "header", "scan", "decoded", ... */
+	struct pdb_id pdb;              /* of the kernel's image              */
+	uint32_t nr_processors;         /* 0 unknown                          */
+	/* KiBugCheckData; the header's where it has one */
+	struct known_u64 bugcheck_code, bugcheck_parameter[4];
 	bool dtb_scanned;               /* found without the header's help */
-	uint64_t system_time, up_time;  /* 0 unknown                       */
+	uint64_t system_time, up_time;  /* 0 unknown; FILETIME and 100 ns  */
+	uint64_t boot_time;             /* FILETIME, 0 unknown             */
+	uint8_t type_cookie;            /* nt!ObHeaderCookie               */
+	bool has_type_cookie;
+
+	const struct dump_minidump *minidump;   /* NULL: has pages of memory */
+	/* words of the crashing thread's stack, from its stack pointer up: minidumps */
+	uint64_t stack_va;
+	const uint64_t *stack_words;
+	size_t nr_stack_words;
+
+	/* --symbols, borrowed; NULL: none, or they are another kernel's */
+	const struct symbols *symbols;
+	const struct symbols_difference *differences;   /* from the built-in rows */
+	size_t nr_differences;
 
 	struct module *modules;         /* in list order      */
 	size_t nr_modules;
@@ -134,6 +155,15 @@ struct os {
  */
 enum dl_status os_open(struct container *container, const struct progress *progress,
 		       struct os *os, struct dl_err *err);
+
+struct os_options {
+	const struct symbols *symbols;          /* NULL: none */
+	const struct progress *progress;
+};
+
+/** os_open_with - os_open() with options; @opts->symbols must outlive @os */
+enum dl_status os_open_with(struct container *container, const struct os_options *opts,
+			    struct os *os, struct dl_err *err);
 
 void os_close(struct os *os);
 
