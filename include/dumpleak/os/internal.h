@@ -59,6 +59,37 @@ enum dl_status kernel_find(struct os *os, const struct progress *progress,
 /** kernel_identify - build, layout rows, name and clock of the kernel found */
 enum dl_status kernel_identify(struct os *os, struct dl_err *err);
 
+/* NT_PRODUCT_TYPE */
+enum { PRODUCT_WORKSTATION = 1, PRODUCT_CONTROLLER = 2, PRODUCT_SERVER = 3 };
+
+/* A release of Windows, as sold. */
+struct release {
+	uint32_t build, major, minor;   /* of NT */
+	const char *workstation, *server, *either;
+};
+
+/** release_of - the row of exactly @build, or NULL */
+const struct release *release_of(uint32_t build);
+
+/**
+ * release_name - "Windows 10 22H2"; NULL for a build without a row
+ * @product: NT_PRODUCT_TYPE, 0 unknown. @machine: of a PE header.
+ */
+const char *release_name(uint32_t build, uint32_t product, uint16_t machine);
+
+/** product_name - "workstation", "domain controller", "server"; "" unknown */
+const char *product_name(uint32_t product);
+
+/**
+ * release_kernel - the build whose kernel @build runs
+ * 19042 to 19045 are 19041 with features switched on, and so forth: places in
+ * one dump may name either.
+ */
+uint32_t release_kernel(uint32_t build);
+
+/** release_of_kdbg - the builds whose KDBG block has this size; false if none is known */
+bool release_of_kdbg(uint32_t size_bytes, uint32_t *first, uint32_t *last);
+
 /** modules_read - PsLoadedModuleList and MmUnloadedDrivers, with PE headers */
 enum dl_status modules_read(struct os *os, struct dl_err *err);
 
