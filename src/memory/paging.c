@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rows of paging modes, and Windows' reading of entries whose valid bit is
- * clear. Not here yet: x64 and ARM64, and the swizzled software PTEs of
- * Windows 10 1809 and later.
+ * clear.
  */
-#include "dumpleak/memory/paging.h"
+#include "walk.h"
 
 const struct paging_mode paging_ia32 = {
 	.name = "ia32",
@@ -16,7 +15,7 @@ const struct paging_mode paging_ia32 = {
 	},
 	.root_mask = 0xfffff000,
 	.pfn_mask = 0xfffff000,
-	.large_mask = 0x81, .large_value = 0x81,
+	.last_mask = 1, .last_value = 1, .large_mask = 0x81, .large_value = 0x81,
 	.pse36_bits = 8,
 	.va_bits = 32, .va_mask = 0xffffffff,
 	.kernel_first_va = 0x80000000,
@@ -37,7 +36,7 @@ const struct paging_mode paging_pae = {
 	},
 	.root_mask = 0xffffffe0,
 	.pfn_mask = 0x000ffffffffff000,
-	.large_mask = 0x81, .large_value = 0x81,
+	.last_mask = 1, .last_value = 1, .large_mask = 0x81, .large_value = 0x81,
 	.va_bits = 32, .va_mask = 0xffffffff,
 	.kernel_first_va = 0x80000000,
 	.self_first_va = 0xc0000000, .self_last_va = 0xc07fffff,
@@ -58,7 +57,7 @@ const struct paging_mode paging_x64 = {
 	.levels = { LEVELS_4 },
 	.root_mask = 0x000ffffffffff000,        /* PCID is in the bits below */
 	.pfn_mask = 0x000ffffffffff000,
-	.large_mask = 0x81, .large_value = 0x81,
+	.last_mask = 1, .last_value = 1, .large_mask = 0x81, .large_value = 0x81,
 	.va_bits = 48, .va_mask = UINT64_MAX,
 	.kernel_first_va = 0xffff800000000000,
 	.self_movable = true,
@@ -72,7 +71,7 @@ const struct paging_mode paging_x64_la57 = {
 	.levels = { { .shift = 48, .bits = 9, .software = true }, LEVELS_4 },
 	.root_mask = 0x000ffffffffff000,
 	.pfn_mask = 0x000ffffffffff000,
-	.large_mask = 0x81, .large_value = 0x81,
+	.last_mask = 1, .last_value = 1, .large_mask = 0x81, .large_value = 0x81,
 	.va_bits = 57, .va_mask = UINT64_MAX,
 	.kernel_first_va = 0xff00000000000000,
 	.self_movable = true,
@@ -90,7 +89,7 @@ const struct paging_mode paging_arm64 = {
 	.levels = { LEVELS_4 },
 	.root_mask = 0x0000fffffffff000,        /* ASID is in the bits above */
 	.pfn_mask = 0x0000fffffffff000,
-	.large_mask = 3, .large_value = 1,
+	.last_mask = 3, .last_value = 3, .large_mask = 3, .large_value = 1,
 	.va_bits = 48, .va_mask = UINT64_MAX,
 	.kernel_first_va = 0xffff800000000000,
 	.self_movable = true,
@@ -104,23 +103,83 @@ const struct paging_mode paging_none = {
 	.kernel_first_va = 0x80000000,
 };
 
-enum pte_kind pte_kind_of(const struct paging_mode *mode, uint64_t pte)
+/*
+ * Software PTEs by build, newest first. The mitigation against L1TF came to
+ * 14393..17134 with updates, so there the place of PageFileLow is not known and
+ * PageFileHigh decides alone (_MMPTE_SOFTWARE of public PDBs; 17763 and later
+ * have it from the start).
+ */
+static const struct {
+	uint8_t entry_bytes;
+	uint32_t from_build;
+	struct pte_software software;
+} software_rows[] = {
+	{ 8, 17763, { .file_low = 0xf000, .file_high = 0xffffffff00000000, .swizzle = 0x10 } },
+	{ 8, 14393, { .file_high = 0xffffffff00000000, .swizzle = 0x10 } },
+	{ 4, 6000, { .file_low = 0x1e, .file_high = 0xfffff000, .whole_prototype = true } },
+};
+
+const struct pte_software *pte_software_of(const struct paging_mode *mode, uint32_t build)
+{
+	for (size_t i = 0; i < sizeof software_rows / sizeof software_rows[0]; i++)
+		if (mode->entry_bytes == software_rows[i].entry_bytes &&
+		    build >= software_rows[i].from_build)
+			return &software_rows[i].software;
+	return &mode->software;
+}
+
+/* InvalidPteMask is the machine's highest physical address bit: see page-tables.md. */
+static bool may_be_invalid_mask(uint64_t v)
+{
+	const uint64_t lowest = (uint64_t)1 << 35;
+
+	return v >= lowest && !(v & (v - 1));
+}
+
+/* Whether what is left of a software PTE names a place in a page file. */
+static bool in_pagefile(const struct pte_software *sw, uint64_t pte, uint64_t invalid_mask)
+{
+	bool swizzled = sw->swizzle && !(pte & sw->swizzle);
+
+	if (swizzled && invalid_mask)
+		pte ^= invalid_mask;
+	else if (swizzled && may_be_invalid_mask(pte & sw->file_high))
+		pte &= ~sw->file_high;
+	return pte & (sw->file_low | sw->file_high);
+}
+
+enum pte_kind pte_kind_in(const struct paging_mode *mode, const struct pte_software *sw,
+			  uint64_t invalid_mask, uint64_t pte)
 {
 	const uint64_t valid = 1, prototype = 0x400, transition = 0x800;
-	/* PageFileLow is bits 1..4 in both; PageFileHigh above the flags or
-	 * in the upper half */
-	uint64_t in_file = mode->entry_bytes == 4 ? 0xfffff01e
-						  : 0xffffffff0000001e;
 
 	if (!pte)
 		return PTE_NONE;
 	if (pte & valid)
-		return PTE_VALID;
+		/* an encoding that the processor has no use for maps nothing */
+		return (pte & mode->last_mask) == mode->last_value ? PTE_VALID : PTE_NONE;
 	if (pte & prototype)
 		return PTE_PROTOTYPE;
 	if (pte & transition)
 		return PTE_TRANSITION;
-	return pte & in_file ? PTE_PAGEFILE : PTE_DEMAND_ZERO;
+	return in_pagefile(sw, pte, invalid_mask) ? PTE_PAGEFILE : PTE_DEMAND_ZERO;
+}
+
+enum pte_kind pte_kind_of(const struct paging_mode *mode, uint64_t pte)
+{
+	return pte_kind_in(mode, &mode->software, 0, pte);
+}
+
+bool vm_is_canonical(const struct paging_mode *mode, uint64_t va)
+{
+	uint64_t top;
+
+	if (mode->va_mask != UINT64_MAX)
+		return !(va & ~mode->va_mask);
+	if (mode->va_bits >= 64)
+		return true;
+	top = va >> (mode->va_bits - 1);
+	return top == 0 || top == UINT64_MAX >> (mode->va_bits - 1);
 }
 
 const char *pte_kind_name(enum pte_kind kind)

@@ -24,6 +24,8 @@ struct pte_software {
 	uint64_t file_low;      /* PageFileLow                                  */
 	uint64_t file_high;     /* PageFileHigh                                 */
 	uint64_t swizzle;       /* SwizzleBit: clear says InvalidPteMask is in; 0: none */
+	/* 4-byte PTEs: a prototype's address is whole, not counted from a base */
+	bool whole_prototype;
 };
 
 struct paging_mode {
@@ -33,7 +35,8 @@ struct paging_mode {
 	struct paging_level levels[PAGING_MAX_LEVELS];
 	uint64_t root_mask;     /* of CR3: where the root table is       */
 	uint64_t pfn_mask;      /* of an entry: physical address bits    */
-	uint64_t large_mask, large_value;       /* an entry of a large page, by its bits */
+	uint64_t last_mask, last_value;         /* a table or a small page, by its bits */
+	uint64_t large_mask, large_value;       /* a large page, likewise */
 	uint8_t pse36_bits;     /* large entries: bits 13.. are PA 32..  */
 	uint8_t va_bits;        /* translated; those above repeat the top one if wider */
 	uint64_t va_mask;       /* VAs above this do not exist           */

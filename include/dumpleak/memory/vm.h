@@ -23,6 +23,8 @@ struct vm {
 	uint64_t root_pa;
 	struct pte_software software;   /* the mode's own, or vm_set_software() */
 	uint64_t invalid_pte_mask;      /* InvalidPteMask, 0: unknown or unused */
+	/* 4-byte PTEs of NT 5: what addresses of prototype PTEs count from */
+	uint64_t prototype_base_va;
 	struct { uint64_t page, pfn; } tlb[VM_TLB];     /* page: VA >> 12, plus 1 */
 };
 
@@ -51,7 +53,7 @@ struct translation {
 	uint64_t pte;           /* the entry that decided, valid or not   */
 	uint64_t pte_pa;        /* and where it is                        */
 	uint64_t page_bytes;    /* 4 KB, or the size of the large page    */
-	enum pte_kind kind;     /* PTE_VALID or PTE_TRANSITION on success */
+	enum pte_kind kind;     /* on success: VALID, TRANSITION, or PROTOTYPE if by way of one */
 	uint8_t level;          /* of the entry, 0 is the root            */
 };
 
@@ -84,7 +86,6 @@ struct vm_run {
 	uint64_t va, pfn;
 	uint64_t nr_pages;
 	bool large, transition;
-	bool prototype;         /* by way of a prototype PTE */
 };
 
 struct vm_tally {
@@ -102,7 +103,8 @@ typedef enum dl_status (*vm_run_fn)(void *ctx, const struct vm_run *run);
 /**
  * vm_runs - all mapped pages in [@first_va, @last_va], in rising order
  * Walks the tables from the root, so that cost follows what is mapped. The
- * window of the page tables onto themselves is left out. A table that is
+ * window of the page tables onto themselves is left out, and prototype PTEs are
+ * counted, not followed: pool has none. A table that is
  * reached a second time is counted and not entered, which bounds the walk by
  * the tables in the dump. @tally: out, added to.
  */
