@@ -104,6 +104,7 @@ struct dump_minidump {
 	uint32_t service_pack_build, options;
 	uint64_t stack_va, stack_bytes; /* of the crashing thread, readable by VA */
 	struct dump_copy prcb, process, thread, data_page;
+	size_t nr_blocks;               /* data blocks in the file's table   */
 	size_t nr_ranges;               /* of VA, the implied ones included */
 	uint64_t range_bytes;           /* in all, without overlaps */
 	/* TRIAGE's copy of Mm counters, in pages */
