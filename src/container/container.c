@@ -14,6 +14,7 @@
 #include <string.h>
 
 static const struct reader *const readers[] = {
+	&triage_reader,
 	&dmp32_reader,
 	&kdump_reader,
 };
