@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A kernel that was found to its build, layout rows, name and clock. Several
- * places speak of the build; they are asked in the order of how rarely they
- * are wrong, and contradictions are noted. Names no Windows after 5.2 yet.
+ * A kernel that was found to its build, layout rows and name. Several places
+ * speak of the build; they are asked in the order of how rarely they are
+ * wrong, and contradictions are noted. What else the kernel says of its
+ * machine is in facts.c.
  *
- * Sources: kernel-globals.md sections 1, 1.2 and 6.
+ * Sources: kernel-globals.md sections 1, 1.2, 3 and 6.
  */
 #include "dumpleak/os/internal.h"
 
@@ -14,62 +15,43 @@
 #include <stdio.h>
 #include <string.h>
 
-/* KUSER_SHARED_DATA: the same on every machine and build */
-enum {
-	SHARED_INTERRUPT_TIME = 0x008, SHARED_SYSTEM_TIME = 0x014,
-	SHARED_PRODUCT_TYPE = 0x264, SHARED_PRODUCT_IS_VALID = 0x268,
-	SHARED_MAJOR = 0x26c, SHARED_MINOR = 0x270, SHARED_BYTES = 0x274,
-};
-
 /* What each place says of the build; 0 where it says nothing. */
 struct claims {
-	uint32_t header, lab, kdbg_size, version;
+	uint32_t header, kernel, shared, lab, version;
+	uint32_t kdbg_first, kdbg_last;
 	uint32_t major, minor;          /* of NT, 0 unknown */
-	uint32_t product;               /* 1 workstation, 2 and 3 server, 0 unknown */
+	uint32_t product;               /* NT_PRODUCT_TYPE, 0 unknown */
 	bool lab_is_foreign;
 };
 
-/* KSYSTEM_TIME: the upper half twice, so that a torn read shows. */
-static uint64_t system_time_at(struct bytes shared, size_t off)
-{
-	const uint8_t *p = shared.p + off;
-
-	return le32(p + 4) == le32(p + 8) ? le64(p) : 0;
-}
-
-static void read_clock(struct os *os, struct bytes shared)
-{
-	const struct dump_header *h = container_header(os->container);
-
-	os->system_time = h->system_time.known ? h->system_time.value : 0;
-	os->up_time = h->up_time.known ? h->up_time.value : 0;
-	if (!shared.p)
-		return;
-	if (!os->system_time)
-		os->system_time = system_time_at(shared, SHARED_SYSTEM_TIME);
-	if (!os->up_time)
-		os->up_time = system_time_at(shared, SHARED_INTERRUPT_TIME);
-}
-
+/* The shared data's build is there from Windows 10 on; before, the bytes are 0. */
 static void read_shared(struct os *os, struct claims *c)
 {
 	const struct dump_header *h = container_header(os->container);
-	uint8_t buf[SHARED_BYTES];
-	struct bytes b = struct_at(os, os->shared_data_va, buf, sizeof buf);
-	uint32_t major = b.p ? le32(b.p + SHARED_MAJOR) : 0;
+	struct shared_data s;
 
-	if (major >= 4 && major <= 10) {
-		c->major = major;
-		c->minor = le32(b.p + SHARED_MINOR);
-		c->product = le32(b.p + SHARED_PRODUCT_TYPE);
+	if (shared_data_read(&os->vm, os->shared_data_va, &s)) {
+		c->major = s.major;
+		c->minor = s.minor;
+		c->product = s.product;
+		c->shared = s.major >= 10 ? s.build : 0;
 	} else {
 		os_note(os, DL_ABSENT, "KUSER_SHARED_DATA at VA %#" PRIx64 " is not in this image",
 			os->shared_data_va);
-		b.p = NULL;
 	}
 	if (h->product_type.known)
 		c->product = (uint32_t)h->product_type.value;
-	read_clock(os, b);
+	os->product = product_name(c->product);
+}
+
+/* nt!NtBuildNumber: the build, and above it whether it is a checked one. */
+static uint32_t exported_build(struct os *os)
+{
+	uint64_t va, build;
+
+	if (!kernel_export(os, "NtBuildNumber", &va) || vm_word(&os->vm, va, 4, &build, NULL))
+		return 0;
+	return (uint32_t)build & 0xffff;
 }
 
 /* "3790.srv03_sp2_gdr...": Microsoft's begin with the build and a dot. */
@@ -119,46 +101,14 @@ static void read_service_pack(struct os *os)
 	os->service_pack = arena_strdup(&os->arena, text);
 }
 
-/* The KDBG grew with most releases. */
-static uint32_t kdbg_build(const struct kdbg *k)
-{
-	static const struct { uint32_t size_bytes, build; } sizes[] = {
-		{ 0x290, BUILD_XP }, { 0x318, BUILD_2003 },
-	};
-
-	for (size_t i = 0; k->known && i < sizeof sizes / sizeof sizes[0]; i++)
-		if (k->size_bytes == sizes[i].size_bytes)
-			return sizes[i].build;
-	return 0;
-}
-
-static const struct release {
-	uint32_t major, minor;
-	uint32_t build;
-	uint32_t product;       /* 0: any */
-	const char *name;
-} releases[] = {
-	{ 5, 1, BUILD_XP, 0, "Windows XP" },
-	{ 5, 2, BUILD_2003, 2, "Windows Server 2003, domain controller" },
-	{ 5, 2, BUILD_2003, 3, "Windows Server 2003" },
-	{ 5, 2, BUILD_2003, 0, "Windows 2003" },
-};
-
+/* The first release of that NT version, or the first whose KDBG block is as long. */
 static uint32_t version_build(const struct claims *c)
 {
-	for (size_t i = 0; i < sizeof releases / sizeof releases[0]; i++)
-		if (releases[i].major == c->major && releases[i].minor == c->minor)
-			return releases[i].build;
-	return 0;
-}
+	const struct release *r = release_of(c->kdbg_first);
 
-static const struct release *release_of(uint32_t build, uint32_t product)
-{
-	for (size_t i = 0; i < sizeof releases / sizeof releases[0]; i++)
-		if (releases[i].build == build &&
-		    (!releases[i].product || releases[i].product == product))
-			return &releases[i];
-	return NULL;
+	if (!r || r->major != c->major || r->minor != c->minor)
+		r = release_of_version(c->major, c->minor);
+	return r ? r->build : 0;
 }
 
 static void gather(struct os *os, struct claims *c)
@@ -169,57 +119,84 @@ static void gather(struct os *os, struct claims *c)
 	read_lab(os, c);
 	read_service_pack(os);
 	c->header = h->build.known ? (uint32_t)h->build.value : 0;
-	c->kdbg_size = kdbg_build(&os->kdbg);
+	c->kernel = exported_build(os);
+	if (os->kdbg.known)
+		release_of_kdbg(os->kdbg.size_bytes, &c->kdbg_first, &c->kdbg_last);
 	c->version = version_build(c);
 }
 
-static void note_contradictions(struct os *os, const struct claims *c, uint32_t build)
+/* NT 10.0 is many builds, so a version contradicts only builds of another one. */
+static bool of_version(uint32_t build, const struct claims *c)
+{
+	const struct release *r = release_of(build);
+
+	return !r || (r->major == c->major && r->minor == c->minor);
+}
+
+static void note_contradictions(struct os *os, const struct claims *c)
 {
 	const struct { const char *who; uint32_t build; } said[] = {
-		{ "the header", c->header }, { "NtBuildLab", c->lab },
-		{ "KUSER_SHARED_DATA's version", c->version },
-		{ "the size of the KDBG block", c->kdbg_size },
+		{ "the header", c->header }, { "the kernel's NtBuildNumber", c->kernel },
+		{ "KUSER_SHARED_DATA", c->shared }, { "NtBuildLab", c->lab },
+		{ "KUSER_SHARED_DATA's version", of_version(os->build, c) ? 0 : c->version },
+		{ "the size of the KDBG block",
+		  os->build < c->kdbg_first || os->build > c->kdbg_last ? c->kdbg_first : 0 },
 	};
 
 	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
-		if (said[i].build && said[i].build != build)
+		if (said[i].build && release_kernel(said[i].build) != release_kernel(os->build))
 			os_note(os, DL_CORRUPT, "%s says build %u, taken as build %u",
-				said[i].who, said[i].build, build);
+				said[i].who, said[i].build, os->build);
 	if (c->lab_is_foreign)
 		os_note(os, DL_OK, "NtBuildLab is \"%s\", which is not Microsoft's: a kernel "
 			"compatible with NT %u.%u", os->build_lab, c->major, c->minor);
 }
 
-static uint32_t first_of(const struct claims *c)
+/* Headers and NtBuildLab name the kernel's build; the shared data the release's. */
+static uint32_t choose_build(const struct claims *c)
 {
-	return c->header ? c->header : c->lab ? c->lab : c->version ? c->version : c->kdbg_size;
+	const uint32_t said[] = { c->header, c->kernel, c->shared, c->lab, c->version,
+				  c->kdbg_first };
+	uint32_t build = 0;
+
+	for (size_t i = 0; i < sizeof said / sizeof said[0] && !build; i++)
+		build = said[i];
+	if (c->shared > build && release_kernel(c->shared) == release_kernel(build))
+		build = c->shared;
+	return build;
 }
 
 static void name_it(struct os *os, const struct claims *c)
 {
-	const struct release *r = release_of(os->build, c->product);
+	const struct release *r = release_of(os->build);
+	const char *name = release_name(os->build, c->product, os->layout.machine);
 	uint32_t major = r ? r->major : c->major, minor = r ? r->minor : c->minor;
 	char text[200];
 
 	if (c->lab_is_foreign)
 		snprintf(text, sizeof text, "NT %u.%u compatible (NtBuildLab \"%.100s\")",
 			 major, minor, os->build_lab);
-	else if (r)
-		snprintf(text, sizeof text, "%s (NT %u.%u)", r->name, major, minor);
+	else if (name)
+		snprintf(text, sizeof text, "%s (NT %u.%u)", name, major, minor);
 	else
 		snprintf(text, sizeof text, "Windows build %u (NT %u.%u)", os->build, major,
 			 minor);
 	os->name = arena_strdup(&os->arena, text);
 }
 
-/* A multiple of what one root entry maps, between 2 GB and the kernel itself. */
+/*
+ * A multiple of what the second-lowest table maps, between the lowest kernel VA
+ * and the kernel itself. 64-bit Windows before 8.1 states an address below
+ * those that the processor has.
+ */
 static void read_system_range(struct os *os)
 {
 	const struct paging_mode *m = os->vm.mode;
 	uint64_t step = (uint64_t)1 << m->levels[m->nr_levels - 2].shift, start;
 
 	os->system_range_start = m->kernel_first_va;
-	if (!kdbg_variable(&os->vm, &os->kdbg, KDBG_SYSTEM_RANGE_START, &start))
+	if (!kdbg_variable(&os->vm, &os->kdbg, KDBG_SYSTEM_RANGE_START, &start) ||
+	    (m->va_bits < 64 && start >> 48 == 0xffff && !vm_is_canonical(m, start)))
 		return;
 	if (start >= m->kernel_first_va && start % step == 0 && start <= os->kernel_base)
 		os->system_range_start = start;
@@ -247,6 +224,13 @@ static void use_system_process(struct os *os)
 		os->vm = vm;
 }
 
+static void note_beyond(struct os *os)
+{
+	if (os->layout.beyond)
+		os_note(os, DL_UNSUPPORTED, "build %u is newer than any layout known: the rows "
+			"of build %u are used", os->build, os->layout.newest_row);
+}
+
 enum dl_status kernel_identify(struct os *os, struct dl_err *err)
 {
 	uint16_t machine = os->layout.machine;
@@ -254,7 +238,7 @@ enum dl_status kernel_identify(struct os *os, struct dl_err *err)
 	enum dl_status st;
 
 	gather(os, &c);
-	os->build = first_of(&c);
+	os->build = choose_build(&c);
 	if (!os->build)
 		return err_set(err, DL_UNSUPPORTED, "a Windows kernel at VA %#" PRIx64
 			       " (NT %u.%u), but no place in this image tells its build",
@@ -262,10 +246,13 @@ enum dl_status kernel_identify(struct os *os, struct dl_err *err)
 	st = layout_pick(machine, os->build, &os->layout, err);
 	if (st)
 		return st;
+	note_beyond(os);
 	if (os->dtb_scanned)
 		use_system_process(os);
-	note_contradictions(os, &c, os->build);
+	vm_set_software(&os->vm, os->build, 0);
+	note_contradictions(os, &c);
 	name_it(os, &c);
 	read_system_range(os);
+	facts_read(os);
 	return os->name && os->service_pack ? DL_OK : err_set(err, DL_NOMEM, "out of memory");
 }

@@ -31,12 +31,17 @@ static void read_directories(struct image *img, struct bytes opt)
 	size_t at = directories_off(le16(opt.p));
 	struct bytes nr = bytes_at(opt, at - 4, 4);
 	struct bytes export = bytes_at(opt, at, 8), resource = bytes_at(opt, at + 16, 8);
+	struct bytes debug = bytes_at(opt, at + 48, 8);
 
 	if (nr.p && export.p && le32(nr.p) > 0)
 		img->export_rva = le32(export.p);
 	if (nr.p && resource.p && le32(nr.p) > 2) {
 		img->resource_rva = le32(resource.p);
 		img->resource_bytes = le32(resource.p + 4);
+	}
+	if (nr.p && debug.p && le32(nr.p) > 6) {
+		img->debug_rva = le32(debug.p);
+		img->debug_bytes = le32(debug.p + 4);
 	}
 }
 

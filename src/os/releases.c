@@ -56,6 +56,14 @@ const struct release *release_of(uint32_t build)
 	return NULL;
 }
 
+const struct release *release_of_version(uint32_t major, uint32_t minor)
+{
+	for (size_t i = 0; i < sizeof releases / sizeof releases[0]; i++)
+		if (releases[i].major == major && releases[i].minor == minor)
+			return &releases[i];
+	return NULL;
+}
+
 const char *release_name(uint32_t build, uint32_t product, uint16_t machine)
 {
 	const struct release *r = release_of(build);

@@ -56,6 +56,18 @@ enum dl_status kernel_scan_run(struct phys *phys, uint16_t machine,
 enum dl_status kernel_find(struct os *os, const struct progress *progress,
 			   struct dl_err *err);
 
+/* What KUSER_SHARED_DATA says; times 0 if torn, what a build lacks is 0. */
+struct shared_data {
+	uint64_t interrupt_time, system_time;
+	uint32_t build, product, major, minor, nr_processors;
+};
+
+/** shared_data_read - false if @va does not look like KUSER_SHARED_DATA */
+bool shared_data_read(struct vm *vm, uint64_t va, struct shared_data *out);
+
+/** facts_read - clock, processors and bugcheck of a kernel whose build is known */
+void facts_read(struct os *os);
+
 /** kernel_identify - build, layout rows, name and clock of the kernel found */
 enum dl_status kernel_identify(struct os *os, struct dl_err *err);
 
@@ -70,6 +82,9 @@ struct release {
 
 /** release_of - the row of exactly @build, or NULL */
 const struct release *release_of(uint32_t build);
+
+/** release_of_version - the oldest release of NT @major.@minor, or NULL */
+const struct release *release_of_version(uint32_t major, uint32_t minor);
 
 /**
  * release_name - "Windows 10 22H2"; NULL for a build without a row
@@ -100,6 +115,7 @@ struct image {
 	uint32_t sections_rva;
 	uint16_t nr_sections;
 	uint32_t export_rva, resource_rva, resource_bytes;      /* 0: none */
+	uint32_t debug_rva, debug_bytes;
 };
 
 /** image_at - the PE image that is mapped at @va; false if there is none */
@@ -108,6 +124,16 @@ bool image_at(struct vm *vm, uint64_t va, struct image *out);
 /** image_name - its export directory's own name ("ntoskrnl.exe"); false if unknown */
 bool image_name(struct vm *vm, uint64_t va, const struct image *image,
 		char *name, size_t size_bytes);
+
+/** image_export - the address of an exported symbol; false if unknown */
+bool image_export(struct vm *vm, uint64_t base, const struct image *image,
+		  const char *name, uint64_t *va);
+
+/** kernel_export - the same of the kernel's image */
+bool kernel_export(struct os *os, const char *name, uint64_t *va);
+
+/** image_pdb - which symbol file belongs to it; false if that is not in memory */
+bool image_pdb(struct vm *vm, uint64_t base, const struct image *image, struct pdb_id *out);
 
 /** image_read - PE sections, time stamp and version of one loaded image */
 void image_read(struct os *os, struct module *m);

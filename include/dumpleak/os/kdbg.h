@@ -20,6 +20,7 @@ enum kdbg_field {
 	KDBG_ACTIVE_PROCESSES = 0x050,  /* a list head's address */
 	KDBG_PAGED_POOL_DESCRIPTOR = 0x068,     /* array of pointers */
 	KDBG_NR_PAGED_POOLS = 0x070,
+	KDBG_BUGCHECK_DATA = 0x088,             /* an array's address */
 	KDBG_ROOT_DIRECTORY = 0x098,
 	KDBG_TYPE_TYPE = 0x0a0,
 	KDBG_SYSTEM_CACHE_START = 0x0a8,
