@@ -98,7 +98,8 @@ struct dispatcher_layout {      /* DISPATCHER_HEADER: fixed since NT 4 */
 
 struct prcb_layout {            /* KPRCB */
 	struct field current_thread, number;
-	struct field context;           /* pointer to CONTEXT (8 and later) or the CONTEXT itself */
+	struct field context;           /* pointer to a CONTEXT, from 7 on, where known */
+	struct field context_frame;     /* the CONTEXT in ProcessorState: .off          */
 };
 
 struct os_layout {
