@@ -132,7 +132,8 @@ enum dl_status os_open_with(struct container *container, const struct os_options
 	os->build_lab = os->service_pack = os->product = "";
 	phys_init(&os->phys, container);
 	arena_init(&os->arena);
-	st = read_all(os, opts->progress, err);
+	st = container_minidump(container) ? minidump_read(os, opts, err)
+					   : read_all(os, opts->progress, err);
 	if (st)
 		os_close(os);
 	return st;

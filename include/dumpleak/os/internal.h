@@ -71,6 +71,10 @@ void facts_read(struct os *os);
 /** kernel_identify - build, layout rows, name and clock of the kernel found */
 enum dl_status kernel_identify(struct os *os, struct dl_err *err);
 
+/** minidump_read - instead of all the other steps: what a minidump lists */
+enum dl_status minidump_read(struct os *os, const struct os_options *opts,
+			     struct dl_err *err);
+
 /* NT_PRODUCT_TYPE */
 enum { PRODUCT_WORKSTATION = 1, PRODUCT_CONTROLLER = 2, PRODUCT_SERVER = 3 };
 
@@ -151,6 +155,16 @@ enum dl_status processes_read(struct os *os, struct dl_err *err);
 /* A structure's bytes, copied; p is NULL if it is not all in memory. */
 struct bytes struct_at(struct os *os, uint64_t va, void *buf, size_t n);
 
+/* The same where @n comes from a symbol file: none if it exceeds @buf's @room. */
+static inline struct bytes struct_within(struct os *os, uint64_t va, void *buf, size_t room,
+					 size_t n)
+{
+	return n <= room ? struct_at(os, va, buf, n) : (struct bytes){ NULL, 0 };
+}
+
+/** os_symbol_va - a kernel global by its name; false without symbols, or without it */
+bool os_symbol_va(struct os *os, const char *name, uint64_t *va);
+
 /** ptr_at - the pointer at @va; false if it is not in memory */
 bool ptr_at(struct os *os, uint64_t va, uint64_t *out);
 
@@ -176,6 +190,13 @@ bool va_map_get(const struct va_map *map, uint64_t va, uint64_t *value);
 void va_map_clear(struct va_map *map);
 void va_map_deinit(struct va_map *map);
 
+/* The kinds of objects by the number of their type: Windows 7 and later. */
+struct object_types {
+	bool known;
+	bool distrusted;        /* the layout row does not fit: say nothing */
+	uint8_t kind[256];      /* enum object_kind */
+};
+
 /*
  * Drivers and devices while they are gathered; os->drivers and os->devices
  * point into these arrays. Kept until os_close(), for objects_try().
@@ -188,6 +209,9 @@ struct os_objects {
 	struct va_map map;              /* VA to kind and index, see objects.c */
 	size_t drivers_done, devices_done;      /* whose links were followed  */
 	bool full;
+	struct object_types types;
+	struct va_map absent;           /* listed or linked, but not in the dump */
+	uint64_t absent_va;             /* the first of them                     */
 };
 
 enum object_kind {
@@ -198,6 +222,18 @@ enum object_kind {
 
 /** object_kind_of - by the name of the type of the object with this body */
 enum object_kind object_kind_of(struct os *os, uint64_t body_va);
+
+/**
+ * object_types_read - how this kernel's object headers are to be read
+ * @root_va: body of the root directory. What does not fit is noted.
+ */
+void object_types_read(struct os *os, uint64_t root_va);
+
+/** object_type_key - what is the same for all objects of a type; false if absent */
+bool object_type_key(struct os *os, uint64_t body_va, uint64_t *key);
+
+/** object_header_there - whether the header of the object at @body_va is in the dump */
+bool object_header_there(struct os *os, uint64_t body_va);
 
 /** object_name - NAME_INFO's name and directory; NULL if it has none */
 const char *object_name(struct os *os, uint64_t body_va, uint64_t *directory_va);
@@ -212,6 +248,9 @@ typedef enum dl_status (*directory_fn)(struct os *os, enum object_kind kind,
 
 /** directory_walk - all drivers and devices below the root directory */
 enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err);
+
+/** device_links_check - note stacks and lists of devices that contradict themselves */
+enum dl_status device_links_check(struct os *os);
 
 /** objects_deinit - what objects_read() and objects_try() allocated */
 void objects_deinit(struct os *os);
