@@ -3,7 +3,8 @@
  * Bytes at a VA to the dispatcher object they are, if any. Nothing but the
  * object's own shape speaks for it, so all of it must fit: type, size in
  * words, signal state, and a wait list whose neighbours point back.
- * DISPATCHER_HEADER as of XP to Vista; Windows 7 reuses bytes of it.
+ * Windows 7 began to use the byte of the size otherwise for some kinds: their
+ * rows say 0, and for these the rest must do.
  *
  * Sources: objects.md section 1.
  */
@@ -32,7 +33,7 @@ static bool header_at(struct os *os, uint64_t va, struct header *h)
 
 	if (va % os->layout.ptr_bytes || !os_is_kernel_va(os, va))
 		return false;
-	b = struct_at(os, va, buf, l->wait_blink.off + l->wait_blink.width);
+	b = struct_within(os, va, buf, sizeof buf, (size_t)l->wait_blink.off + l->wait_blink.width);
 	if (!field_get(b, l->type, &h->type) || !field_get(b, l->size, &h->words) ||
 	    !field_get(b, l->state, &state))
 		return false;
@@ -56,6 +57,11 @@ static bool semaphore_fits(struct os *os, uint64_t va, const struct header *h)
 	       (uint64_t)h->state <= limit;
 }
 
+static bool words_fit(uint8_t row, const struct header *h)
+{
+	return !row || row == h->words;
+}
+
 /* Not every kernel fills in a thread's size; its process must be one instead. */
 static bool thread_fits(struct os *os, uint64_t va, const struct header *h)
 {
@@ -63,7 +69,8 @@ static bool thread_fits(struct os *os, uint64_t va, const struct header *h)
 	struct field type = os->layout.dispatcher.type;
 	uint64_t process, process_type;
 
-	return h->type == THREAD && (h->words == l->thread_words || h->words == 0) && is_flag(h->state) &&
+	return h->type == THREAD && (words_fit(l->thread_words, h) || h->words == 0) &&
+	       is_flag(h->state) && field_has(l->thread_process) &&
 	       ptr_at(os, va + l->thread_process.off, &process) &&
 	       os_is_kernel_va(os, process) &&
 	       !vm_word(&os->vm, process + type.off, type.width, &process_type, NULL) &&
@@ -74,20 +81,20 @@ static bool thread_fits(struct os *os, uint64_t va, const struct header *h)
 static const char *kind_name(struct os *os, uint64_t va, const struct header *h)
 {
 	const struct dispatcher_layout *l = &os->layout.dispatcher;
-	const struct { uint64_t type, words; bool fits; const char *name; } kinds[] = {
+	const struct { uint8_t type, words; bool fits; const char *name; } kinds[] = {
 		{ NOTIFICATION_EVENT, l->event_words, is_flag(h->state), "KEVENT" },
 		{ SYNCHRONIZATION_EVENT, l->event_words, is_flag(h->state), "KEVENT" },
 		{ MUTANT, l->mutant_words, h->state <= 1, "KMUTANT" },
 		{ PROCESS, os->layout.process.process_words, is_flag(h->state), "KPROCESS" },
 		{ QUEUE, l->queue_words, h->state >= 0, "KQUEUE" },
 		{ SEMAPHORE, l->semaphore_words, semaphore_fits(os, va, h), "KSEMAPHORE" },
-		{ THREAD, h->words, thread_fits(os, va, h), "KTHREAD" },
+		{ THREAD, 0, thread_fits(os, va, h), "KTHREAD" },
 		{ NOTIFICATION_TIMER, l->timer_words, is_flag(h->state), "KTIMER" },
 		{ SYNCHRONIZATION_TIMER, l->timer_words, is_flag(h->state), "KTIMER" },
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if (kinds[i].type == h->type && kinds[i].words == h->words && kinds[i].fits)
+		if (kinds[i].type == h->type && words_fit(kinds[i].words, h) && kinds[i].fits)
 			return kinds[i].name;
 	return NULL;
 }
@@ -108,7 +115,7 @@ bool objects_is_event(struct os *os, uint64_t va)
 	struct header h;
 
 	return header_at(os, va, &h) && h.type <= SYNCHRONIZATION_EVENT &&
-	       h.words == os->layout.dispatcher.event_words && is_flag(h.state) &&
+	       words_fit(os->layout.dispatcher.event_words, &h) && is_flag(h.state) &&
 	       list_closes(&os->vm, va + os->layout.dispatcher.wait_flink.off,
 			   os->layout.ptr_bytes);
 }

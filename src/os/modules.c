@@ -8,11 +8,16 @@
  */
 #include "dumpleak/os/internal.h"
 
+#include "dumpleak/base/text.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_MODULES = 4096, MAX_LDR_BYTES = 0x100, MAX_MODULE_BYTES = 256 << 20 };
+enum {
+	MAX_MODULES = 4096, MAX_LDR_BYTES = 0x100, MAX_MODULE_BYTES = 256 << 20,
+	MAX_UNLOADED = 1024, MAX_NAME_BYTES = 512,
+};
 
 struct module_list {
 	struct os *os;
@@ -83,15 +88,16 @@ static bool module_at(struct os *os, uint64_t va, struct module *m)
 {
 	const struct ldr_layout *ldr = &os->layout.ldr;
 	uint8_t buf[MAX_LDR_BYTES];
-	struct bytes b = struct_at(os, va, buf, ldr->bytes);
+	struct bytes b = struct_within(os, va, buf, sizeof buf, ldr->bytes);
 
 	memset(m, 0, sizeof *m);
 	if (!field_get(b, ldr->base, &m->base) || !field_get(b, ldr->size, &m->size_bytes))
 		return false;
 	m->name = text_or_empty(os_ustr(os, va + ldr->base_name.off));
 	m->path = text_or_empty(os_ustr(os, va + ldr->full_name.off));
-	return m->base >= os->system_range_start && m->base % PAGE_BYTES == 0 &&
-	       m->size_bytes && m->size_bytes <= MAX_MODULE_BYTES &&
+	m->timestamp = (uint32_t)field_or(b, ldr->timestamp, 0);
+	return os_is_kernel_va(os, m->base) && vm_is_canonical(os->vm.mode, m->base) &&
+	       m->base % PAGE_BYTES == 0 && m->size_bytes && m->size_bytes <= MAX_MODULE_BYTES &&
 	       m->size_bytes - 1 <= os->vm.mode->va_mask - m->base;
 }
 
@@ -140,6 +146,7 @@ static enum dl_status read_entries(struct module_list *l)
 		return DL_NOMEM;
 	for (size_t i = 0; i < l->nr; i++) {
 		struct module *m = &os->modules[os->nr_modules];
+		uint32_t timestamp;
 
 		if (!module_at(os, l->entry[i], m)) {
 			if (!is_gap(l, l->entry[i]) && !bad++)
@@ -147,7 +154,10 @@ static enum dl_status read_entries(struct module_list *l)
 					", where the module list leads", l->entry[i]);
 			continue;
 		}
+		timestamp = m->timestamp;
 		image_read(os, m);
+		/* the list's own, where it has one: headers may be those of another image */
+		m->timestamp = timestamp ? timestamp : m->timestamp;
 		os->nr_modules++;
 	}
 	return sort_modules(os);
@@ -177,34 +187,67 @@ static enum dl_status read_loaded(struct os *os)
 	return st;
 }
 
-static bool unloaded_at(struct os *os, uint64_t va, struct unloaded *u)
+/* Length may be left from an entry before: no more than the buffer has room for. */
+static const char *bounded_name(struct os *os, uint64_t va)
+{
+	size_t width = os->layout.ptr_bytes;
+	uint8_t header[16], text[MAX_NAME_BYTES];
+	struct bytes b = struct_at(os, va, header, 2 * width);
+	uint64_t n, room, at;
+
+	if (!field_get(b, os->layout.ustr_bytes, &n) ||
+	    !field_get(b, os->layout.ustr_buffer, &at))
+		return NULL;
+	room = le16(b.p + 2) < sizeof text ? le16(b.p + 2) : sizeof text;
+	n = (n < room ? n : room) & ~(uint64_t)1;
+	if (n && vm_read(&os->vm, at, text, (size_t)n, NULL))
+		return NULL;
+	return text_utf16(&os->arena, (struct bytes){ text, (size_t)n });
+}
+
+static bool unloaded_at(struct os *os, uint64_t va, struct bytes b, struct unloaded *u)
 {
 	const struct unloaded_layout *l = &os->layout.unloaded;
-	uint8_t buf[0x40];
-	struct bytes b = struct_at(os, va, buf, l->stride);
 
 	if (!field_get(b, l->start, &u->first_va) || !field_get(b, l->end, &u->end_va) ||
-	    !u->first_va || u->end_va <= u->first_va ||
-	    u->first_va < os->system_range_start)
+	    !u->first_va || u->end_va <= u->first_va || !os_is_kernel_va(os, u->first_va) ||
+	    u->end_va - u->first_va > MAX_MODULE_BYTES)
 		return false;
 	u->time = field_or(b, l->time, 0);
-	u->name = text_or_empty(os_ustr(os, va + l->name.off));
+	u->name = text_or_empty(bounded_name(os, va + l->name.off));
 	return true;
 }
 
+/* A row of zeros was never used; one with an impossible range is counted. */
 static enum dl_status read_unloaded(struct os *os)
 {
 	const struct unloaded_layout *l = &os->layout.unloaded;
+	size_t nr = l->nr < MAX_UNLOADED ? l->nr : MAX_UNLOADED, absent = 0, odd = 0;
 	uint64_t array;
 
 	if (!kdbg_variable(&os->vm, &os->kdbg, KDBG_UNLOADED_DRIVERS, &array) || !array)
 		return DL_OK;
-	os->unloaded = arena_array(&os->arena, l->nr, sizeof *os->unloaded);
+	os->unloaded = arena_array(&os->arena, nr, sizeof *os->unloaded);
 	if (!os->unloaded)
 		return DL_NOMEM;
-	for (size_t i = 0; i < l->nr; i++)
-		os->nr_unloaded += unloaded_at(os, array + i * l->stride,
-					       &os->unloaded[os->nr_unloaded]);
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t va = array + i * l->stride;
+		uint8_t buf[0x40];
+		struct bytes b = struct_within(os, va, buf, sizeof buf, l->stride);
+
+		if (!b.p)
+			absent++;
+		else if (unloaded_at(os, va, b, &os->unloaded[os->nr_unloaded]))
+			os->nr_unloaded++;
+		else
+			odd += field_or(b, l->start, 0) != 0;
+	}
+	if (absent)
+		os_note(os, DL_ABSENT, "%zu of the %zu rows for unloaded drivers are not in this "
+			"image", absent, nr);
+	if (odd)
+		os_note(os, DL_CORRUPT, "%zu rows for unloaded drivers hold no range of kernel "
+			"addresses: left out", odd);
 	return DL_OK;
 }
 

@@ -33,19 +33,24 @@ static bool has_type(struct bytes b, struct field type, uint64_t want)
 
 static struct bytes device_at(struct os *os, uint64_t va, uint8_t *buf)
 {
-	return struct_at(os, va, buf, os->layout.device.bytes);
+	return struct_within(os, va, buf, MAX_BODY, os->layout.device.bytes);
 }
 
 static struct bytes driver_at(struct os *os, uint64_t va, uint8_t *buf)
 {
-	return struct_at(os, va, buf, os->layout.driver.bytes);
+	return struct_within(os, va, buf, MAX_BODY, os->layout.driver.bytes);
 }
 
-static bool looks_like_driver(struct os *os, struct bytes b)
+/* Its extension, which may lie on a missing page, points back to it. */
+static bool looks_like_driver(struct os *os, uint64_t va, struct bytes b)
 {
 	const struct driver_layout *l = &os->layout.driver;
+	uint64_t extension, back;
 
-	return has_type(b, l->type, TYPE_DRIVER) && field_or(b, l->size, 0) >= l->bytes;
+	if (!has_type(b, l->type, TYPE_DRIVER) || field_or(b, l->size, 0) < l->bytes)
+		return false;
+	extension = field_or(b, l->extension, 0);
+	return !extension || !ptr_at(os, extension + l->ext_driver.off, &back) || back == va;
 }
 
 /* A device points to a driver, and its own extension points back to it. */
@@ -132,7 +137,7 @@ static enum dl_status add_driver(struct os *os, uint64_t va, enum found_by how,
 	uint64_t at;
 	enum dl_status st;
 
-	if (!looks_like_driver(os, b))
+	if (!looks_like_driver(os, va, b))
 		return DL_NOTFOUND;
 	st = claim(os, va, is_driver, o->nr_drivers, &at);
 	if (st == DL_END && at != UINT64_MAX && at & is_driver &&
@@ -192,32 +197,57 @@ static enum dl_status add_device(struct os *os, uint64_t va, enum found_by how,
 	return DL_OK;
 }
 
-/* A link that leads nowhere is no error: the rest of the object stands. */
-static enum dl_status by_link(enum dl_status st)
+/* What is not there is remembered; true says the caller need not complain. */
+static bool is_absent(struct os *os, uint64_t va)
 {
-	return st == DL_NOTFOUND ? DL_OK : st;
+	struct os_objects *o = os->objects;
+	uint8_t buf[MAX_BODY];
+	bool is_new;
+
+	/* the larger of the two is a device on x86, and they are equal on x64 */
+	if (device_at(os, va, buf).p || !os_is_kernel_va(os, va))
+		return false;
+	if (!o->absent.used)
+		o->absent_va = va;
+	/* without memory it is counted short, no more */
+	va_map_add(&o->absent, va, 0, &is_new);
+	return true;
+}
+
+/* A link that leads nowhere is no error: the rest of the object stands. */
+static enum dl_status by_link(struct os *os, enum dl_status st, uint64_t from_va,
+			      const char *link, uint64_t to_va)
+{
+	if (st != DL_NOTFOUND)
+		return st;
+	if (!is_absent(os, to_va))
+		os_note(os, DL_CORRUPT, "the object at VA %#" PRIx64 " has %#" PRIx64 " as its %s, "
+			"which is none", from_va, to_va, link);
+	return DL_OK;
 }
 
 static enum dl_status follow_driver(struct os *os, size_t index)
 {
-	uint64_t first;
+	uint64_t va = os->objects->driver[index].va, first;
 
-	if (!ptr_at(os, os->objects->driver[index].va + os->layout.driver.device.off, &first) ||
-	    !first)
+	if (!ptr_at(os, va + os->layout.driver.device.off, &first) || !first)
 		return DL_OK;
-	return by_link(add_device(os, first, FOUND_LINK, NULL));
+	return by_link(os, add_device(os, first, FOUND_LINK, NULL), va, "first device", first);
 }
 
 static enum dl_status follow_device(struct os *os, size_t index)
 {
+	static const char *const names[] = { "next device", "device above", "device below" };
 	struct device d = os->objects->device[index];   /* a copy: the array may move */
 	uint64_t to[3] = { 0, d.attached_va, d.attached_to_va };
-	enum dl_status st = by_link(add_driver(os, d.driver_va, FOUND_LINK, ""));
+	enum dl_status st = by_link(os, add_driver(os, d.driver_va, FOUND_LINK, ""), d.va,
+				    "driver", d.driver_va);
 
 	ptr_at(os, d.va + os->layout.device.next.off, &to[0]);
 	for (size_t i = 0; !st && i < 3; i++)
 		if (to[i])
-			st = by_link(add_device(os, to[i], FOUND_LINK, NULL));
+			st = by_link(os, add_device(os, to[i], FOUND_LINK, NULL), d.va, names[i],
+				     to[i]);
 	return st;
 }
 
@@ -245,12 +275,12 @@ static enum dl_status listed(struct os *os, enum object_kind kind, uint64_t body
 		st = add_device(os, body_va, FOUND_DIRECTORY, path);
 	if (kind != OBJECT_DEVICE && st == DL_NOTFOUND)
 		st = add_driver(os, body_va, FOUND_DIRECTORY, path);
-	if (st == DL_NOTFOUND && kind != OBJECT_UNKNOWN)
+	if (st && st != DL_NOTFOUND)
+		return err_set(err, st, "out of memory for drivers and devices");
+	if (st && kind != OBJECT_UNKNOWN && !is_absent(os, body_va))
 		os_note(os, DL_CORRUPT, "%s at VA %#" PRIx64 " is listed as a %s, but is none",
 			path, body_va, kind == OBJECT_DRIVER ? "driver" : "device");
-	else if (st)
-		err_set(err, st, "out of memory for drivers and devices");
-	return by_link(st);
+	return DL_OK;
 }
 
 static int module_index(const struct os *os, uint64_t va)
@@ -346,6 +376,17 @@ enum dl_status objects_try(struct os *os, uint64_t va, enum found_by how,
 	return st ? err_set(err, st, "out of memory for drivers and devices") : DL_OK;
 }
 
+static void note_absent(struct os *os)
+{
+	const struct os_objects *o = os->objects;
+
+	if (o->absent.used)
+		os_note(os, DL_ABSENT, "%zu object%s that drivers and devices lead to %s not in this "
+			"image, first at VA %#" PRIx64, o->absent.used,
+			o->absent.used == 1 ? "" : "s", o->absent.used == 1 ? "is" : "are",
+			o->absent_va);
+}
+
 enum dl_status objects_read(struct os *os, struct dl_err *err)
 {
 	enum dl_status st;
@@ -356,10 +397,12 @@ enum dl_status objects_read(struct os *os, struct dl_err *err)
 	st = directory_walk(os, listed, err);
 	if (!st)
 		st = follow_links(os);
-	if (st)
-		return err_set(err, st, "out of memory for drivers and devices");
-	objects_sort(os);
-	return DL_OK;
+	if (!st) {
+		objects_sort(os);
+		note_absent(os);
+		st = device_links_check(os);
+	}
+	return st ? err_set(err, st, "out of memory for drivers and devices") : DL_OK;
 }
 
 void objects_deinit(struct os *os)
@@ -367,6 +410,7 @@ void objects_deinit(struct os *os)
 	if (!os->objects)
 		return;
 	va_map_deinit(&os->objects->map);
+	va_map_deinit(&os->objects->absent);
 	free(os->objects->driver);
 	free(os->objects->device);
 	free(os->objects);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Object headers and object directories to kinds and full names. Reads the
- * headers of XP to Vista: a pointer to the type, and distances back to the
- * name. Not here yet: InfoMask and type indices of Windows 7 and later.
+ * Object directories to the drivers and devices in them, with full names.
+ * Before Windows 7 a header says how far before it the name stands; later, which
+ * optional headers there are, from which the distance follows.
  *
  * Sources: objects.md sections 4 to 4.3.
  */
@@ -15,78 +15,42 @@
 enum {
 	MAX_DEPTH = 64,                 /* of directories                        */
 	MAX_ENTRIES = 1 << 18,          /* of all directories together           */
-	MAX_HEADER = 0x40, MAX_INFO = 0x40, MAX_TYPE = 0x100,
+	MAX_HEADER = 0x80, MAX_INFO = 0x40,
 	MAX_PATH_BYTES = 4096,
 };
 
-static struct bytes header_of(struct os *os, uint64_t body_va, uint8_t *buf)
+/* Bytes from the header back to its NAME_INFO; false if it has none. */
+static bool name_distance(const struct object_layout *l, struct bytes header, uint64_t *back)
 {
-	size_t n = os->layout.object.header_bytes;
+	uint64_t mask;
 
-	return struct_at(os, body_va - n, buf, n);
-}
-
-/* The name of the type at @type_va, as it stands in memory; 0 bytes if missing. */
-static size_t type_name(struct os *os, uint64_t type_va, uint8_t *text, size_t max)
-{
-	uint64_t va = type_va + os->layout.object.type_name.off, n, at;
-	uint8_t ustr[16];
-	struct bytes b = struct_at(os, va, ustr, 2u * os->layout.ptr_bytes);
-
-	if (!field_get(b, os->layout.ustr_bytes, &n) || n > max ||
-	    !field_get(b, os->layout.ustr_buffer, &at) ||
-	    vm_read(&os->vm, at, text, (size_t)n, NULL))
-		return 0;
-	return (size_t)n;
-}
-
-static bool same_name(const uint8_t *utf16, size_t n, const char *name)
-{
-	if (n != 2 * strlen(name))
+	if (field_get(header, l->name_info_offset, back))
+		return *back != 0;
+	if (!field_get(header, l->info_mask, &mask) || l->name_info >= NR_OBJECT_INFOS ||
+	    !(mask >> l->name_info & 1))
 		return false;
-	for (size_t i = 0; i < n / 2; i++)
-		if (le16(utf16 + 2 * i) != (uint8_t)name[i])
-			return false;
+	/* those present stand before the header, the lowest bit's nearest to it */
+	*back = 0;
+	for (unsigned i = 0; i <= l->name_info; i++)
+		if (mask >> i & 1)
+			*back += l->info_bytes[i];
 	return true;
-}
-
-static uint64_t type_of(struct os *os, uint64_t body_va)
-{
-	uint8_t buf[MAX_HEADER];
-
-	return field_or(header_of(os, body_va, buf), os->layout.object.type, 0);
-}
-
-enum object_kind object_kind_of(struct os *os, uint64_t body_va)
-{
-	static const struct { const char *name; enum object_kind kind; } kinds[] = {
-		{ "Device", OBJECT_DEVICE }, { "Driver", OBJECT_DRIVER },
-		{ "Directory", OBJECT_DIRECTORY },
-	};
-	uint64_t type_va = type_of(os, body_va);
-	uint8_t text[64];
-	size_t n = os_is_kernel_va(os, type_va) ? type_name(os, type_va, text, sizeof text) : 0;
-
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if (same_name(text, n, kinds[i].name))
-			return kinds[i].kind;
-	return n ? OBJECT_OTHER : OBJECT_UNKNOWN;
 }
 
 const char *object_name(struct os *os, uint64_t body_va, uint64_t *directory_va)
 {
 	const struct object_layout *l = &os->layout.object;
-	uint8_t header[MAX_HEADER], info[MAX_INFO];
+	uint64_t header_va = body_va - l->header_bytes, back, info_va;
 	size_t info_bytes = l->name_info_name.off + 2u * os->layout.ptr_bytes;
-	uint64_t back, info_va;
-	struct bytes b;
+	uint8_t header[MAX_HEADER], info[MAX_INFO];
+	struct bytes b = struct_within(os, header_va, header, sizeof header, l->header_bytes);
 
-	if (!field_get(header_of(os, body_va, header), l->name_info_offset, &back) ||
-	    !back || back % os->layout.ptr_bytes || back < info_bytes)
+	if (!name_distance(l, b, &back) || back % os->layout.ptr_bytes || back < info_bytes)
 		return NULL;
-	info_va = body_va - l->header_bytes - back;
-	b = struct_at(os, info_va, info, info_bytes);
-	if (!field_get(b, l->name_info_directory, directory_va))
+	info_va = header_va - back;
+	b = struct_within(os, info_va, info, sizeof info, info_bytes);
+	if (!field_get(b, l->name_info_directory, directory_va) ||
+	    (*directory_va && !os_is_kernel_va(os, *directory_va)))
 		return NULL;
 	return os_ustr(os, info_va + l->name_info_name.off);
 }
@@ -133,7 +97,8 @@ struct walk {
 	struct va_map seen;             /* directories and entries */
 	size_t nr_entries, nr_absent;
 	uint64_t absent_va;             /* the first               */
-	uint64_t directory_type;        /* the type of the root    */
+	uint64_t directory_type;        /* key of the root's type  */
+	bool has_directory_type;
 };
 
 static enum dl_status walk_directory(struct walk *w, uint64_t body_va,
@@ -149,13 +114,15 @@ static enum dl_status visit(struct walk *w, uint64_t body_va, const char *direct
 			    unsigned depth)
 {
 	enum object_kind kind = object_kind_of(w->os, body_va);
-	uint64_t directory_va;
+	uint64_t directory_va, key;
 	const char *name, *path;
 
 	if (kind == OBJECT_OTHER)
 		return DL_OK;
-	if (kind == OBJECT_UNKNOWN && w->directory_type &&
-	    type_of(w->os, body_va) == w->directory_type)
+	if (!object_header_there(w->os, body_va))
+		absent(w, body_va);
+	else if (kind == OBJECT_UNKNOWN && w->has_directory_type &&
+		 object_type_key(w->os, body_va, &key) && key == w->directory_type)
 		kind = OBJECT_DIRECTORY;
 	name = object_name(w->os, body_va, &directory_va);
 	path = name && name[0] ? join(w->os, directory, name) : "";
@@ -171,16 +138,14 @@ static enum dl_status walk_chain(struct walk *w, uint64_t entry_va, const char *
 				 unsigned depth)
 {
 	const struct object_layout *l = &w->os->layout.object;
-	size_t entry_bytes = 2u * w->os->layout.ptr_bytes;
 	enum dl_status st = DL_OK;
 
 	while (!st && entry_va) {
-		uint8_t buf[16];
-		struct bytes b = struct_at(w->os, entry_va, buf, entry_bytes);
-		uint64_t body_va;
+		uint64_t body_va, next_va;
 		bool is_new;
 
-		if (!field_get(b, l->entry_object, &body_va)) {
+		if (!ptr_at(w->os, entry_va + l->entry_object.off, &body_va) ||
+		    !ptr_at(w->os, entry_va + l->entry_next.off, &next_va)) {
 			absent(w, entry_va);
 			break;
 		}
@@ -192,7 +157,7 @@ static enum dl_status walk_chain(struct walk *w, uint64_t entry_va, const char *
 			break;
 		}
 		st = visit(w, body_va, path, depth);
-		entry_va = field_or(b, l->entry_next, 0);
+		entry_va = next_va;
 	}
 	return st;
 }
@@ -205,8 +170,14 @@ static enum dl_status walk_directory(struct walk *w, uint64_t body_va,
 	bool is_new;
 
 	st = va_map_add(&w->seen, body_va, 0, &is_new);
-	if (st || !is_new || depth >= MAX_DEPTH)
+	if (st)
 		return st;
+	if (!is_new || depth >= MAX_DEPTH) {
+		os_note(w->os, DL_CORRUPT, "object directory %s at VA %#" PRIx64 " %s: not "
+			"entered", path, body_va, is_new ? "lies too deep" :
+			"is listed in itself or a second time");
+		return DL_OK;
+	}
 	for (size_t i = 0; !st && i < w->os->layout.object.nr_buckets; i++) {
 		uint64_t entry_va;
 
@@ -230,20 +201,31 @@ static void note_what_is_missing(struct walk *w)
 			(int)MAX_ENTRIES);
 }
 
+/* By the KDBG, else by symbols. */
+static bool root_directory(struct os *os, uint64_t *root)
+{
+	uint64_t va;
+
+	if (os->kdbg.known && kdbg_variable(&os->vm, &os->kdbg, KDBG_ROOT_DIRECTORY, root))
+		return os_is_kernel_va(os, *root);
+	return os_symbol_va(os, "ObpRootDirectoryObject", &va) && ptr_at(os, va, root) &&
+	       os_is_kernel_va(os, *root);
+}
+
 enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err)
 {
 	struct walk w = { .os = os, .fn = fn, .err = err };
 	uint64_t root;
 	enum dl_status st;
 
-	if (!os->kdbg.known)
-		return DL_OK;
-	if (!kdbg_variable(&os->vm, &os->kdbg, KDBG_ROOT_DIRECTORY, &root) ||
-	    !os_is_kernel_va(os, root)) {
-		os_note(os, DL_ABSENT, "the root of the object directories is not in this image");
+	if (!root_directory(os, &root)) {
+		if (os->kdbg.known || os->symbols)
+			os_note(os, DL_ABSENT, "the root of the object directories is not in this "
+				"image");
 		return DL_OK;
 	}
-	w.directory_type = type_of(os, root);
+	object_types_read(os, root);
+	w.has_directory_type = object_type_key(os, root, &w.directory_type);
 	st = walk_directory(&w, root, "\\", 0);
 	note_what_is_missing(&w);
 	va_map_deinit(&w.seen);

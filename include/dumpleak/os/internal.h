@@ -12,6 +12,7 @@ struct space_kind {
 	uint8_t ptr_bytes;
 	const struct paging_mode *mode;
 	uint64_t shared_data_va;        /* KUSER_SHARED_DATA */
+	uint64_t images_first_va, images_last_va;       /* where the kernel may be */
 };
 
 /* One root table that may be the kernel's. */
@@ -29,6 +30,7 @@ struct kernel_scan {
 	struct kdbg kdbg[SCAN_MAX_KDBGS];
 	size_t nr_kdbgs;
 	uint64_t nr_pages, limit_pages;
+	const struct kdbg_decoder *decoder;     /* NULL: plain blocks only */
 };
 
 /* Asked after each find; true ends the scan. @is_space: else it was a KDBG. */
