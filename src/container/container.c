@@ -16,6 +16,7 @@
 static const struct reader *const readers[] = {
 	&triage_reader,
 	&dmp32_reader,
+	&dmp64_reader,
 	&kdump_reader,
 };
 

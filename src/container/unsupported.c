@@ -2,16 +2,13 @@
 /*
  * First bytes to the name of a format that dumpleak knows of but does not
  * read, so that nobody has to guess why. Magic numbers are those that the
- * formats' own documentation or file(1) state; DumpType values as in Microsoft's
- * public debugger documentation.
+ * formats' own documentation or file(1) state.
  */
 #include "readers.h"
 
-#include <inttypes.h>
 #include <string.h>
 
-enum { HEAD_BYTES = 0x1000, DUMPTYPE64_OFF = 0xf98, MACHINE64_OFF = 0x30,
-	DUMPTYPE_TRIAGE = 4 };
+enum { HEAD_BYTES = 0x1000 };
 
 struct magic {
 	uint8_t n;
@@ -56,48 +53,6 @@ static const struct magic magics[] = {
 	{ 4, "MSCF", "cabinet archive: unpack it first" },
 };
 
-static const char *machine_name(uint32_t machine)
-{
-	switch (machine) {
-	case 0x8664: return "x64";
-	case 0xaa64: return "ARM64";
-	case 0x200: return "IA-64";
-	default: return "an unknown machine";
-	}
-}
-
-static const char *type_name(uint32_t type)
-{
-	switch (type) {
-	case 1: return "complete memory dump";
-	case 2: return "kernel memory dump";
-	case 3: return "header-only dump";
-	case 4: return "triage minidump";
-	case 5: return "complete bitmap dump";
-	case 6: return "kernel bitmap dump";
-	case 7: return "automatic memory dump";
-	case 8: case 9: case 10: return "debugger-written memory dump";
-	default: return "memory dump";
-	}
-}
-
-static enum dl_status refuse_dump64(struct source *source, const uint8_t *head,
-				    size_t n, struct dl_err *err)
-{
-	uint32_t type, machine;
-
-	if (n < HEAD_BYTES)
-		return err_set(err, DL_CORRUPT, "%s: 64-bit kernel dump, cut inside "
-			       "its header, at 0x%zx", source_name(source), n);
-	type = le32(head + DUMPTYPE64_OFF);
-	machine = le32(head + MACHINE64_OFF);
-	return err_set(err, DL_UNSUPPORTED, "%s: 64-bit %s (DumpType %" PRIu32
-		       ") of %s (MachineImageType 0x%" PRIx32 "): %s",
-		       source_name(source), type_name(type), type, machine_name(machine),
-		       machine, type == DUMPTYPE_TRIAGE ? "holds no pool" :
-		       "64-bit dumps are not supported");
-}
-
 static size_t read_head(struct source *source, uint8_t *head)
 {
 	size_t n = HEAD_BYTES;
@@ -114,8 +69,6 @@ enum dl_status unsupported_format(struct source *source, struct dl_err *err)
 	uint8_t head[HEAD_BYTES] = { 0 };
 	size_t n = read_head(source, head);
 
-	if (n >= 8 && !memcmp(head, "PAGEDU64", 8))
-		return refuse_dump64(source, head, n, err);
 	if (n >= 8 && !memcmp(head, "PAGE", 4))
 		return err_set(err, DL_CORRUPT, "%s: ValidDump at 0x4 is neither DUMP "
 			       "nor DU64: a dump that was never finished, or a page "

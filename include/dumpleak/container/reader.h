@@ -51,8 +51,9 @@ void container_note(struct container *c, enum dl_status kind, const char *fmt, .
 	DL_PRINTF(3, 4);
 
 extern const struct reader triage_reader;  /* minidumps (DumpType 4), before other dumps */
-extern const struct reader dmp32_reader;   /* PAGEDUMP: complete and kernel dumps */
-extern const struct reader kdump_reader;   /* ELF and kdump, by libkdumpfile      */
+extern const struct reader dmp32_reader;   /* PAGEDUMP: all but minidumps */
+extern const struct reader dmp64_reader;   /* PAGEDU64: the same          */
+extern const struct reader kdump_reader;   /* ELF and kdump, by libkdumpfile */
 extern const struct reader raw_reader;
 
 #endif
