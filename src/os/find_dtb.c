@@ -2,16 +2,24 @@
 /*
  * Physical memory to what may lead to a kernel: root tables (page directories,
  * PAE's directory pointer tables) that map themselves where Windows does, and
- * KDBG blocks. Each page is looked at once, in PFN order, which compressed
- * dumps need. Not here yet: x64's movable self-map and ARM64.
+ * KDBG blocks, plain or encoded. Each page is looked at once, in PFN order,
+ * which compressed dumps need.
  *
  * Sources: page-tables.md section 5 (self-map), kernel-globals.md section 2.
  */
 #include "dumpleak/os/internal.h"
 
+#define SHARED64 0xfffff78000000000u
+#define IMAGES64_FIRST 0xfffff80000000000u
+#define IMAGES64_LAST 0xfffff8ffffffffffu
+
 static const struct space_kind kinds[] = {
-	{ MACHINE_I386, 4, &paging_ia32, 0xffdf0000 },
-	{ MACHINE_I386, 4, &paging_pae, 0xffdf0000 },
+	{ MACHINE_I386, 4, &paging_ia32, 0xffdf0000, 0x80000000, 0xffffffff },
+	{ MACHINE_I386, 4, &paging_pae, 0xffdf0000, 0x80000000, 0xffffffff },
+	{ MACHINE_AMD64, 8, &paging_x64, SHARED64, IMAGES64_FIRST, IMAGES64_LAST },
+	{ MACHINE_AMD64, 8, &paging_x64_la57, SHARED64, IMAGES64_FIRST, IMAGES64_LAST },
+	/* UNVERIFIED: that ARM64's are where x64's are */
+	{ MACHINE_ARM64, 8, &paging_arm64, SHARED64, IMAGES64_FIRST, IMAGES64_LAST },
 };
 
 const struct space_kind *space_kinds(uint16_t machine, size_t i)
@@ -33,7 +41,10 @@ bool space_maps_itself(struct vm *vm)
 	uint64_t window = m->self_first_va;
 	uint64_t entry_va = window + (window >> PAGE_SHIFT) * m->entry_bytes;
 	struct translation to_entry, to_shown;
+	uint64_t first_va, last_va;
 
+	if (m->self_movable)
+		return vm_self_map(vm, &first_va, &last_va);
 	/* the page itself need not be there: its last-level entry must */
 	if (vm_translate(vm, window, &to_entry, NULL) &&
 	    to_entry.level + 1u != m->nr_levels)
@@ -47,12 +58,33 @@ static size_t root_bytes(const struct paging_mode *m)
 	return ((size_t)1 << m->levels[0].bits) * m->entry_bytes;
 }
 
+/*
+ * One entry of the kernel's half, whichever, names the root. Few pages get past
+ * the first comparison, and all but a few hundred entries of a root are empty.
+ */
+static bool names_itself_somewhere(const struct paging_mode *m, const uint8_t *root,
+				   uint64_t root_pa)
+{
+	size_t found = 0, empty = 0;
+
+	for (size_t off = PAGE_BYTES / 2; off < PAGE_BYTES; off += 8) {
+		uint64_t e = le64(root + off);
+
+		empty += !e;
+		found += (e & 1) && (e & m->pfn_mask) == root_pa;
+	}
+	return found == 1 && empty >= 32;
+}
+
 /* A root as long as a page names itself in one entry. */
 static bool names_itself(const struct paging_mode *m, const uint8_t *root,
 			 uint64_t root_pa)
 {
-	uint64_t e = le_word(root + m->self_entry * m->entry_bytes, m->entry_bytes);
+	uint64_t e;
 
+	if (m->self_movable)
+		return names_itself_somewhere(m, root, root_pa);
+	e = le_word(root + m->self_entry * m->entry_bytes, m->entry_bytes);
 	return (e & 1) && (e & m->pfn_mask) == root_pa;
 }
 
@@ -84,6 +116,7 @@ struct scanner {
 	scan_found_fn found;
 	void *ctx;
 	uint16_t machine;
+	const struct kdbg_decoder *decoder;     /* NULL: x86 encodes nothing */
 	bool done;
 };
 
@@ -140,11 +173,28 @@ static void scan_kdbg(struct scanner *s, uint64_t pfn)
 	}
 }
 
+static void scan_encoded(struct scanner *s, uint64_t pfn)
+{
+	struct kernel_scan *scan = s->scan;
+	const uint8_t *page;
+	size_t off = 0;
+
+	while (!s->done && scan->nr_kdbgs < SCAN_MAX_KDBGS &&
+	       !phys_page(s->phys, pfn, &page, NULL) &&
+	       kdbg_decode_page(s->phys, s->decoder, pfn, page, &off,
+				&scan->kdbg[scan->nr_kdbgs])) {
+		scan->nr_kdbgs++;
+		s->done |= s->found(s->ctx, false, scan->nr_kdbgs - 1);
+	}
+}
+
 static void scan_page(struct scanner *s, uint64_t pfn)
 {
 	const struct space_kind *kind;
 
 	scan_kdbg(s, pfn);
+	if (!s->done && s->decoder)
+		scan_encoded(s, pfn);
 	for (size_t i = 0; !s->done && (kind = space_kinds(s->machine, i)); i++)
 		scan_roots(s, kind, pfn);
 }
@@ -153,7 +203,10 @@ enum dl_status kernel_scan_run(struct phys *phys, uint16_t machine,
 			       struct kernel_scan *scan, scan_found_fn found,
 			       void *ctx, const struct progress *progress)
 {
-	struct scanner s = { phys, scan, found, ctx, machine, false };
+	struct scanner s = {
+		.phys = phys, .scan = scan, .found = found, .ctx = ctx, .machine = machine,
+		.decoder = machine == MACHINE_I386 ? NULL : scan->decoder,
+	};
 	uint64_t first, last, pfn = 0, present = 0, absent;
 	bool exact;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mapped kernel memory to the kernel's image and its module list, for dumps
- * without a KDBG block. The kernel is the image that its own data names: there
- * is a list head in it whose first entry is a module entry for that very
- * image. Where that list is not in the dump, its name in the export directory
- * must do. Holds for every build whose module entries begin alike, so far all.
+ * Mapped kernel memory to the kernel's image and its module list. The kernel
+ * is the image that its own data names: there is a list head in it whose first
+ * entry is a module entry for that very image. Its name in the export directory
+ * says so sooner, where that page is in the dump. Large pages come first: 64-bit
+ * kernels lie in them, except on small machines. Holds for every build whose
+ * module entries begin alike, so far all.
  *
  * Sources: kernel-globals.md sections 3 and 4.
  */
@@ -28,12 +29,14 @@ struct image_search {
 	const struct space_kind *kind;
 	struct found_image found[MAX_IMAGES];
 	size_t nr, pages_left;
+	bool only_large, named; /* named: the last one found bears the kernel's name */
 };
 
 static bool is_kernel_name(const char *name)
 {
 	static const char *const names[] = {
 		"ntoskrnl.exe", "ntkrnlpa.exe", "ntkrnlmp.exe", "ntkrpamp.exe",
+		"ntkrla57.exe",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -45,23 +48,29 @@ static bool is_kernel_name(const char *name)
 static void look_at(struct image_search *s, uint64_t va)
 {
 	struct found_image *f = &s->found[s->nr];
+	char name[32];
 
 	f->base = va;
-	s->nr += image_at(s->vm, va, &f->image) && f->image.machine == s->kind->machine;
+	if (!image_at(s->vm, va, &f->image) || f->image.machine != s->kind->machine)
+		return;
+	s->nr++;
+	s->named = image_name(s->vm, va, &f->image, name, sizeof name) && is_kernel_name(name);
 }
 
 static enum dl_status look_in_run(void *ctx, const struct vm_run *run)
 {
 	struct image_search *s = ctx;
 
-	for (uint64_t i = 0; i < run->nr_pages && s->nr < MAX_IMAGES; i++) {
+	if (s->only_large && !run->large)
+		return DL_OK;
+	for (uint64_t i = 0; i < run->nr_pages && s->nr < MAX_IMAGES && !s->named; i++) {
 		const uint8_t *page;
 
 		if (!phys_page(s->vm->phys, run->pfn + i, &page, NULL) &&
 		    page[0] == 'M' && page[1] == 'Z')
 			look_at(s, run->va + (i << PAGE_SHIFT));
 	}
-	return s->nr < MAX_IMAGES ? DL_OK : DL_END;
+	return s->named || s->nr == MAX_IMAGES ? DL_END : DL_OK;
 }
 
 /*
@@ -109,26 +118,25 @@ static bool list_in_image(struct image_search *s, const struct found_image *f,
 	return false;
 }
 
-static bool is_named_kernel(struct image_search *s, const struct found_image *f)
+/* PsLoadedModuleList is exported; older kernels' is found by its looks. */
+static bool module_list_of(struct image_search *s, const struct found_image *f,
+			   uint64_t *modules_va)
 {
-	char name[32];
+	uint8_t ptr_bytes = s->kind->ptr_bytes;
+	uint64_t entry;
 
-	return image_name(s->vm, f->base, &f->image, name, sizeof name) &&
-	       is_kernel_name(name);
+	if (image_export(s->vm, f->base, &f->image, "PsLoadedModuleList", modules_va) &&
+	    !vm_word(s->vm, *modules_va, ptr_bytes, &entry, NULL) &&
+	    is_module_list(s->vm, ptr_bytes, *modules_va, entry, f))
+		return true;
+	return list_in_image(s, f, modules_va);
 }
 
-/* First those that bear the name, which saves looking through the rest. */
 static bool choose(struct image_search *s, uint64_t *base, uint64_t *modules_va)
 {
-	size_t named = s->nr;
-
-	for (size_t i = s->nr; i-- > 0;)
-		if (is_named_kernel(s, &s->found[i]))
-			named = i;
-	*modules_va = 0;
-	if (named < s->nr) {
-		*base = s->found[named].base;
-		if (!list_in_image(s, &s->found[named], modules_va))
+	if (s->named) {
+		*base = s->found[s->nr - 1].base;
+		if (!module_list_of(s, &s->found[s->nr - 1], modules_va))
 			*modules_va = 0;
 		return true;
 	}
@@ -137,19 +145,29 @@ static bool choose(struct image_search *s, uint64_t *base, uint64_t *modules_va)
 		if (list_in_image(s, &s->found[i], modules_va))
 			return true;
 	}
+	*base = *modules_va = 0;
 	return false;
+}
+
+static bool search(struct image_search *s, bool only_large)
+{
+	struct vm_tally tally = { 0 };
+
+	s->only_large = only_large;
+	s->nr = 0;
+	return !vm_runs(s->vm, s->kind->images_first_va, s->kind->images_last_va, look_in_run,
+			s, &tally, NULL);
 }
 
 bool kernel_image_find(struct vm *vm, const struct space_kind *kind, uint64_t *base,
 		       uint64_t *modules_va)
 {
 	struct image_search s;
-	struct vm_tally tally = { 0 };
 
 	s.vm = vm;
 	s.kind = kind;
-	s.nr = 0;
+	s.named = false;
 	s.pages_left = MAX_PAGES;
-	return !vm_runs(vm, vm->mode->kernel_first_va, vm->mode->va_mask, look_in_run, &s,
-			&tally, NULL) && choose(&s, base, modules_va);
+	return search(&s, true) && (s.named || search(&s, false)) &&
+	       choose(&s, base, modules_va);
 }

@@ -224,6 +224,19 @@ static void use_system_process(struct os *os)
 		os->vm = vm;
 }
 
+/* Without a KDBG block: the list's head stands before the System process on it. */
+static void processes_from_export(struct os *os)
+{
+	const struct process_layout *l = &os->layout.process;
+	uint64_t va, system, head;
+
+	if (!os->processes_va && kernel_export(os, "PsInitialSystemProcess", &va) &&
+	    ptr_at(os, va, &system) &&
+	    ptr_at(os, system + l->links.off + os->layout.ptr_bytes, &head) &&
+	    list_closes(&os->vm, head, os->layout.ptr_bytes))
+		os->processes_va = head;
+}
+
 static void note_beyond(struct os *os)
 {
 	if (os->layout.beyond)
@@ -247,6 +260,7 @@ enum dl_status kernel_identify(struct os *os, struct dl_err *err)
 	if (st)
 		return st;
 	note_beyond(os);
+	processes_from_export(os);
 	if (os->dtb_scanned)
 		use_system_process(os);
 	vm_set_software(&os->vm, os->build, 0);

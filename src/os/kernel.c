@@ -2,8 +2,8 @@
 /*
  * A container to the kernel's address space: root table, paging mode, KDBG
  * and kernel base. The header is tried first and believed only where memory
- * bears it out; else physical memory is searched (find_dtb.c). Not here yet:
- * x64 and ARM64, and encoded KDBG blocks.
+ * bears it out (spaces.c); then the kernel's image in the header's space; then
+ * physical memory is searched (find_dtb.c).
  *
  * Sources: kernel-globals.md sections 1 to 4.
  */
@@ -13,72 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What speaks for one address space, in rising weight. */
-struct evidence {
-	bool self_map, shared_data, modules, kdbg, image;
-};
-
 struct finder {
 	struct os *os;
 	const struct dump_header *header;
 	uint16_t machine;               /* 0: any */
 	const struct space_kind *kind;  /* NULL: none found yet */
 	struct kernel_scan *scan;
-	size_t pages_left;              /* see matches() */
+	struct kdbg_decoder *decoder;
+	size_t pages_left;              /* see space_holds() */
+	size_t images_tried;            /* in spaces of the scan */
+	struct dl_err why;              /* the header's KDBG pointer is not used */
 };
 
-enum { MATCH_PAGES = 1 << 22 };
-
-bool list_closes(struct vm *vm, uint64_t va, uint8_t ptr_bytes)
-{
-	uint64_t next, previous, back, forth;
-
-	return !vm_word(vm, va, ptr_bytes, &next, NULL) &&
-	       !vm_word(vm, va + ptr_bytes, ptr_bytes, &previous, NULL) &&
-	       !vm_word(vm, next + ptr_bytes, ptr_bytes, &back, NULL) &&
-	       !vm_word(vm, previous, ptr_bytes, &forth, NULL) &&
-	       back == va && forth == va;
-}
-
-/* KUSER_SHARED_DATA: a drive letter in NtSystemRoot and a version of Windows NT. */
-static bool shared_data_at(struct vm *vm, uint64_t va)
-{
-	uint8_t b[0x274];
-
-	return !vm_read(vm, va, b, sizeof b, NULL) && le16(b + 0x30) >= 'A' &&
-	       le16(b + 0x30) <= 'z' && le16(b + 0x32) == ':' &&
-	       le32(b + 0x26c) >= 4 && le32(b + 0x26c) <= 10;
-}
-
-static bool kernel_image_at(struct vm *vm, const struct space_kind *kind, uint64_t va)
-{
-	struct image img;
-
-	return image_at(vm, va, &img) && img.machine == kind->machine;
-}
-
-static struct evidence weigh(struct vm *vm, const struct space_kind *kind,
-			     const struct dump_header *h)
-{
-	struct evidence e = { .self_map = space_maps_itself(vm) };
-	struct kdbg k;
-	uint64_t base;
-
-	e.shared_data = shared_data_at(vm, kind->shared_data_va);
-	e.modules = h->modules_va.known &&
-		    list_closes(vm, h->modules_va.value & vm->mode->va_mask, kind->ptr_bytes);
-	e.kdbg = h->kdbg_va.known &&
-		 !kdbg_at(vm, h->kdbg_va.value & vm->mode->va_mask, kind->ptr_bytes, &k, NULL);
-	e.image = e.kdbg && kdbg_value(&k, KDBG_KERN_BASE, &base) &&
-		  kernel_image_at(vm, kind, base);
-	return e;
-}
-
-/* A sum that puts any weightier piece above all lighter ones together. */
-static int weight(struct evidence e)
-{
-	return e.self_map + 2 * e.shared_data + 4 * e.modules + 8 * e.kdbg + 16 * e.image;
-}
+enum { MATCH_PAGES = 1 << 22, MAX_IMAGES_TRIED = 4 };
 
 static void use_space(struct finder *f, const struct space_kind *kind, uint64_t root_pa,
 		      const char *how)
@@ -98,6 +45,36 @@ static const char *header_how(const struct dump_header *h)
 	return "header";
 }
 
+static void note_header_root(struct finder *f, uint64_t root_pa)
+{
+	if (space_is_a_root(&f->os->phys, f->machine, root_pa))
+		os_note(f->os, DL_CORRUPT, "the page tables at %#" PRIx64 ", where the header "
+			"points, do not lead to the kernel (as the user half of KVA shadow): "
+			"searched memory instead", root_pa);
+	else
+		os_note(f->os, DL_CORRUPT, "no page tables at %#" PRIx64
+			", where the header puts them: searched memory instead", root_pa);
+}
+
+/* The header's root table in the mode of the machine that fits best, if any. */
+static void from_header(struct finder *f)
+{
+	uint64_t root_pa = f->header->dtb_pa.value;
+	const struct space_kind *best = NULL;
+
+	if (f->header->dtb_pa.known) {
+		best = space_best(&f->os->phys, f->machine, root_pa, f->header);
+		if (best)
+			use_space(f, best, root_pa, header_how(f->header));
+		else
+			note_header_root(f, root_pa);
+	} else if (space_low_stub(&f->os->phys, &root_pa)) {
+		best = space_best(&f->os->phys, f->machine, root_pa, f->header);
+		if (best)
+			use_space(f, best, root_pa, "start-up code");
+	}
+}
+
 static void note_pae(struct finder *f)
 {
 	const struct known_u64 *pae = &f->header->pae;
@@ -108,59 +85,22 @@ static void note_pae(struct finder *f)
 			pae->value ? "on" : "off", f->kind->mode->name);
 }
 
-/* The header's root table in every mode of the machine; the best one, if any. */
-static void from_header(struct finder *f)
+/* From here on the space of the scan is the kernel's. */
+static void use_found_space(struct finder *f, const struct space *s)
 {
-	const struct space_kind *kind, *best = NULL;
-	struct vm vm;
-	int best_weight = 0;
+	bool from_header = f->kind && !f->os->dtb_scanned;
 
-	for (size_t i = 0; f->header->dtb_pa.known &&
-			   (kind = space_kinds(f->machine, i)); i++) {
-		bool as_told = f->header->pae.known &&
-			       !!f->header->pae.value == (kind->mode == &paging_pae);
-		int w;
-
-		vm_init(&vm, &f->os->phys, kind->mode, f->header->dtb_pa.value);
-		/* of two equals, the one the header names */
-		w = weight(weigh(&vm, kind, f->header)) * 2;
-		if (w && w + as_told > best_weight) {
-			best = kind;
-			best_weight = w + as_told;
-		}
-	}
-	if (best)
-		use_space(f, best, f->header->dtb_pa.value, header_how(f->header));
-	else if (f->header->dtb_pa.known)
-		os_note(f->os, DL_CORRUPT, "no page tables at %#" PRIx64
-			", where the header puts them: searched memory instead",
-			f->header->dtb_pa.value);
+	if (f->kind && f->os->vm.root_pa == s->root_pa && f->kind == s->kind)
+		return;
+	if (from_header && s->kind->ptr_bytes == 8)
+		note_header_root(f, f->os->vm.root_pa);
+	use_space(f, s->kind, s->root_pa, NULL);
 }
 
-/*
- * KernBase of @k is an image in this space, and that image holds @k's page.
- * @pages_left bounds what all pairs together may cost.
- */
-static bool matches(struct vm *vm, const struct space_kind *kind, struct kdbg *k,
-		    size_t *pages_left)
+static void use_kdbg(struct finder *f, const struct kdbg *k, const char *how)
 {
-	uint64_t base, offset = k->pa & (PAGE_BYTES - 1);
-	struct image img;
-
-	k->ptr_bytes = kind->ptr_bytes;
-	if (!kdbg_value(k, KDBG_KERN_BASE, &base) || base < kind->mode->kernel_first_va ||
-	    !image_at(vm, base, &img) || img.machine != kind->machine)
-		return false;
-	for (uint64_t va = base; va < base + img.size_bytes && *pages_left; va += PAGE_BYTES) {
-		struct translation t;
-
-		--*pages_left;
-		if (vm_translate(vm, va, &t, NULL) || t.pa != k->pa - offset)
-			continue;
-		k->va = va + offset;
-		return true;
-	}
-	return false;
+	f->os->kdbg = *k;
+	f->os->kdbg_how = k->decoded ? "decoded" : how;
 }
 
 /* Whether one space and one KDBG of the scan belong together: then use both. */
@@ -171,13 +111,76 @@ static bool try_pair(struct finder *f, size_t space, size_t kdbg)
 	struct vm vm;
 
 	vm_init(&vm, &f->os->phys, s->kind->mode, s->root_pa);
-	if (!matches(&vm, s->kind, &k, &f->pages_left))
+	if (!space_holds(&vm, s->kind, &k, &f->pages_left))
 		return false;
-	f->os->kdbg = k;
-	f->os->kdbg_how = "scan";
-	if (!f->kind || f->os->vm.root_pa != vm.root_pa)
-		use_space(f, s->kind, s->root_pa, NULL);
+	use_found_space(f, s);
+	use_kdbg(f, &k, "scan");
 	return true;
+}
+
+static uint64_t header_va(const struct finder *f, struct known_u64 va)
+{
+	return va.known ? va.value & f->kind->mode->va_mask : 0;
+}
+
+/* The kernel's image in @vm, by the header's module list or its looks. */
+static bool find_base(struct finder *f, struct vm *vm, const struct space_kind *kind,
+		      uint64_t *base, uint64_t *modules_va)
+{
+	const struct known_u64 *said = &f->header->modules_va;
+
+	*modules_va = said->known ? said->value & kind->mode->va_mask : 0;
+	return space_first_module(vm, kind, *modules_va, base) ||
+	       kernel_image_find(vm, kind, base, modules_va);
+}
+
+/*
+ * A kernel image in this space, with its KDBG block or at least its modules:
+ * spares the search through all of memory, which x86 is too small to need.
+ */
+static bool try_image(struct finder *f, const struct space *s)
+{
+	uint64_t base, modules_va;
+	struct kdbg k;
+	struct vm vm;
+
+	if (s->kind->ptr_bytes != 8)
+		return false;
+	vm_init(&vm, &f->os->phys, s->kind->mode, s->root_pa);
+	if (!find_base(f, &vm, s->kind, &base, &modules_va))
+		return false;
+	if (kdbg_in_image(&vm, s->kind, f->decoder, base, &k)) {
+		use_found_space(f, s);
+		use_kdbg(f, &k, "scan");
+		return true;
+	}
+	if (!modules_va)
+		return false;
+	use_found_space(f, s);
+	f->os->kernel_base = base;
+	f->os->modules_va = modules_va;
+	return true;
+}
+
+/* A space of the scan in which the header's KDBG, or a kernel image, is found. */
+static bool try_space(struct finder *f, const struct space *s)
+{
+	struct shared_data shared;
+	const char *how;
+	struct kdbg k;
+	struct vm vm;
+
+	vm_init(&vm, &f->os->phys, s->kind->mode, s->root_pa);
+	if (s->kind->ptr_bytes != 8 || f->images_tried == MAX_IMAGES_TRIED ||
+	    !shared_data_read(&vm, s->kind->shared_data_va, &shared))
+		return false;
+	f->images_tried++;
+	if (kdbg_at_header(&vm, s->kind, f->decoder, f->header, &k, &how, NULL)) {
+		use_found_space(f, s);
+		use_kdbg(f, &k, how);
+		return true;
+	}
+	return try_image(f, s);
 }
 
 static bool found_one(void *ctx, bool is_space, size_t index)
@@ -188,7 +191,7 @@ static bool found_one(void *ctx, bool is_space, size_t index)
 	for (size_t i = 0; i < nr; i++)
 		if (is_space ? try_pair(f, index, i) : try_pair(f, i, index))
 			return true;
-	return false;
+	return is_space && try_space(f, &f->scan->space[index]);
 }
 
 /* Without a header a compressed file must be inflated to be searched. */
@@ -206,6 +209,7 @@ static enum dl_status by_scanning(struct finder *f, const struct progress *progr
 	enum dl_status st;
 
 	f->scan->limit_pages = scan_limit(f);
+	f->scan->decoder = f->decoder;
 	if (f->kind)    /* what the header led to is the first candidate */
 		f->scan->space[f->scan->nr_spaces++] =
 			(struct space){ f->kind, f->os->vm.root_pa };
@@ -213,13 +217,15 @@ static enum dl_status by_scanning(struct finder *f, const struct progress *progr
 	return st == DL_END ? DL_OK : st ? err_set(err, st, "searching for the kernel failed") : st;
 }
 
-static bool take_base(struct finder *f)
+static bool take_image(struct finder *f)
 {
+	struct os *os = f->os;
 	struct image img;
 
-	if (!image_at(&f->os->vm, f->os->kernel_base, &img))
+	if (!image_at(&os->vm, os->kernel_base, &img))
 		return false;
-	f->os->kernel_bytes = img.size_bytes;
+	os->kernel_bytes = img.size_bytes;
+	image_pdb(&os->vm, os->kernel_base, &img, &os->pdb);
 	return true;
 }
 
@@ -230,40 +236,22 @@ static void lists_from_kdbg(struct os *os)
 	kdbg_value(&os->kdbg, KDBG_ACTIVE_PROCESSES, &os->processes_va);
 }
 
-/* Before the build is known: DllBase stands after three list entries always. */
-static bool base_of_first_module(struct finder *f)
-{
-	uint8_t ptr_bytes = f->kind->ptr_bytes;
-	uint64_t entry, base;
-
-	if (!f->os->modules_va || !list_closes(&f->os->vm, f->os->modules_va, ptr_bytes) ||
-	    vm_word(&f->os->vm, f->os->modules_va, ptr_bytes, &entry, NULL) ||
-	    vm_word(&f->os->vm, entry + 6u * ptr_bytes, ptr_bytes, &base, NULL) ||
-	    !kernel_image_at(&f->os->vm, f->kind, base))
-		return false;
-	f->os->kernel_base = base;
-	return true;
-}
-
-static uint64_t header_va(const struct finder *f, struct known_u64 va)
-{
-	return va.known ? va.value & f->kind->mode->va_mask : 0;
-}
-
 /* No KDBG anywhere: what can still be had without it. */
 static bool without_kdbg(struct finder *f)
 {
 	struct os *os = f->os;
+	uint64_t initial_va;
 
 	os->kdbg_how = "not found";
-	os->modules_va = header_va(f, f->header->modules_va);
-	os->processes_va = header_va(f, f->header->processes_va);
-	if (!base_of_first_module(f) &&
-	    !kernel_image_find(&os->vm, f->kind, &os->kernel_base, &os->modules_va))
+	if (!os->kernel_base &&
+	    !find_base(f, &os->vm, f->kind, &os->kernel_base, &os->modules_va))
 		return false;
+	os->processes_va = header_va(f, f->header->processes_va);
 	os_note(os, DL_ABSENT, "no KDBG block in this image: %s%sobject directories, unloaded "
 		"drivers and the kernel's pool variables were not read",
-		os->modules_va ? "" : "modules, ", os->processes_va ? "" : "processes, ");
+		os->modules_va ? "" : "modules, ",
+		os->processes_va || kernel_export(os, "PsInitialSystemProcess", &initial_va)
+			? "" : "processes, ");
 	return true;
 }
 
@@ -299,38 +287,46 @@ static enum dl_status not_found(const struct finder *f, struct dl_err *err)
 /* The header's KDBG in the header's space, if both hold. */
 static bool kdbg_from_header(struct finder *f)
 {
-	struct dl_err why = { "" };
-	uint64_t va = f->kind ? header_va(f, f->header->kdbg_va) : 0;
+	const char *how;
+	struct kdbg k;
 
-	if (!va)
+	if (!f->kind || !kdbg_at_header(&f->os->vm, f->kind, f->decoder, f->header, &k, &how,
+					&f->why))
 		return false;
-	if (!kdbg_at(&f->os->vm, va, f->kind->ptr_bytes, &f->os->kdbg, &why)) {
-		f->os->kdbg_how = "header";
-		return true;
-	}
-	os_note(f->os, DL_CORRUPT, "the header's KDBG pointer is wrong: %s", why.text);
-	return false;
+	use_kdbg(f, &k, how);
+	return true;
+}
+
+/* Not where the header's root was wrong: then its pointer may well be right. */
+static void note_kdbg_pointer(struct finder *f)
+{
+	if (f->why.text[0] && !f->os->dtb_scanned && strcmp(f->os->kdbg_how, "decoded") != 0)
+		os_note(f->os, DL_CORRUPT, "the header's KDBG pointer is wrong: %s",
+			f->why.text);
 }
 
 static enum dl_status find(struct finder *f, const struct progress *progress,
 			   struct dl_err *err)
 {
+	struct os *os = f->os;
 	enum dl_status st;
 
 	from_header(f);
-	if (!kdbg_from_header(f)) {
+	if (!kdbg_from_header(f) &&
+	    !(f->kind && try_image(f, &(struct space){ f->kind, os->vm.root_pa }))) {
 		st = by_scanning(f, progress, err);
 		if (st)
 			return st;
 	}
-	if (!f->os->kdbg.known && !any_space_with_kernel(f))
+	if (!os->kdbg.known && !any_space_with_kernel(f))
 		return not_found(f, err);
-	if (f->os->kdbg.known)
-		lists_from_kdbg(f->os);
+	note_kdbg_pointer(f);
+	if (os->kdbg.known)
+		lists_from_kdbg(os);
 	note_pae(f);
-	if (f->os->kernel_base && !f->os->kernel_bytes && !take_base(f))
-		os_note(f->os, DL_ABSENT, "the kernel's image headers at VA %#" PRIx64
-			" are not in this image", f->os->kernel_base);
+	if (os->kernel_base && !os->kernel_bytes && !take_image(f))
+		os_note(os, DL_ABSENT, "the kernel's image headers at VA %#" PRIx64
+			" are not in this image", os->kernel_base);
 	return DL_OK;
 }
 
@@ -350,11 +346,12 @@ enum dl_status kernel_find(struct os *os, const struct progress *progress,
 			       machine_name(f.machine) ? machine_name(f.machine)
 						       : "this machine's");
 	f.scan = calloc(1, sizeof *f.scan);
-	if (!f.scan)
-		return err_set(err, DL_NOMEM, "out of memory");
-	st = find(&f, progress, err);
+	f.decoder = kdbg_decoder_new();
+	st = f.scan && f.decoder ? find(&f, progress, err)
+				 : err_set(err, DL_NOMEM, "out of memory");
 	if (!st)
 		os->layout.machine = f.kind->machine;
+	kdbg_decoder_free(f.decoder);
 	free(f.scan);
 	return st;
 }

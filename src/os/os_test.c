@@ -133,6 +133,7 @@ static void no_pair(void **state)
 	struct dl_err err = { "" };
 
 	memset(m->ram + KERNEL, 0, 2);
+	put32(m, LDR0 + 0x18, va_of(DRIVER_IMAGE));     /* nor does the first module say so */
 	assert_int_equal(machine_open(m, &err), DL_NOTFOUND);
 	assert_non_null(strstr(err.text, "no two belong together"));
 }

@@ -39,6 +39,42 @@ typedef bool (*scan_found_fn)(void *ctx, bool is_space, size_t index);
 /** space_kinds - rows for @machine (0: any), one by one; NULL at the end */
 const struct space_kind *space_kinds(uint16_t machine, size_t i);
 
+/** space_weigh - how much speaks for @vm being the kernel's: 0 nothing, 1 little */
+int space_weigh(struct vm *vm, const struct space_kind *kind, const struct dump_header *h);
+
+/** space_best - the kind of @root_pa for which most speaks; NULL if nothing does */
+const struct space_kind *space_best(struct phys *phys, uint16_t machine,
+				    uint64_t root_pa, const struct dump_header *h);
+
+/**
+ * space_holds - the kernel that @k speaks of is in this space, with @k's page
+ * @k: in/out, .pa in, .va out. @pages_left: what all calls together may cost.
+ */
+bool space_holds(struct vm *vm, const struct space_kind *kind, struct kdbg *k,
+		 size_t *pages_left);
+
+/** space_first_module - @base: out, of the image that the module list has first */
+bool space_first_module(struct vm *vm, const struct space_kind *kind,
+			uint64_t modules_va, uint64_t *base);
+
+/** space_is_a_root - the page looks like a root table, of whatever is mapped there */
+bool space_is_a_root(struct phys *phys, uint16_t machine, uint64_t root_pa);
+
+/** space_low_stub - CR3 as a PC's start-up code for further processors has it */
+bool space_low_stub(struct phys *phys, uint64_t *root_pa);
+
+/** kdbg_at_header - the block where the header says; @how: out, @why: why not */
+bool kdbg_at_header(struct vm *vm, const struct space_kind *kind,
+		    const struct kdbg_decoder *d, const struct dump_header *h,
+		    struct kdbg *out, const char **how, struct dl_err *why);
+
+/** kdbg_in_image - the block in the kernel's image at @base; .known false if none */
+bool kdbg_in_image(struct vm *vm, const struct space_kind *kind,
+		   const struct kdbg_decoder *d, uint64_t base, struct kdbg *out);
+
+/** kernel_image_at - a PE image of this kind's machine at @va */
+bool kernel_image_at(struct vm *vm, const struct space_kind *kind, uint64_t va);
+
 /** space_maps_itself - Windows' window onto the page tables is where it belongs */
 bool space_maps_itself(struct vm *vm);
 

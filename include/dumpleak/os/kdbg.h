@@ -51,6 +51,7 @@ struct kdbg {
 	uint64_t va, pa;        /* va 0: found by scan, its VA not known   */
 	uint32_t size_bytes;
 	uint8_t ptr_bytes;      /* values are cut to this                  */
+	bool decoded;           /* was encoded in memory, see kdbg_decode.c */
 	uint8_t raw[KDBG_MAX_BYTES];
 };
 
@@ -81,6 +82,36 @@ enum dl_status kdbg_scan(struct phys *phys, uint64_t limit_pages, uint64_t *pa,
  */
 bool kdbg_in_page(struct phys *phys, uint64_t pfn, const uint8_t *page,
 		  size_t *hit, uint8_t ptr_bytes, struct kdbg *out);
+
+/* What undoes the encoding of one block. */
+struct kdbg_code {
+	uint64_t key;
+	uint32_t size_bytes;    /* of the block */
+	uint8_t turn;           /* bits rotated */
+};
+
+/* What encoded blocks are known by; NULL if memory is exhausted. */
+struct kdbg_decoder *kdbg_decoder_new(void);
+void kdbg_decoder_free(struct kdbg_decoder *d);
+
+/**
+ * kdbg_find_encoded - where in @b an encoded block may begin
+ * @off: in/out, multiple of 8, below @end_off; begin one further to go on.
+ * Looks at the block's first 0x140 bytes; kdbg_decode() tells whether it is one.
+ */
+bool kdbg_find_encoded(const struct kdbg_decoder *d, struct bytes b, size_t end_off,
+		       size_t *off, struct kdbg_code *code);
+
+/** kdbg_decode - the block at the start of @b; false if it is none */
+bool kdbg_decode(struct bytes b, const struct kdbg_code *code, struct kdbg *out);
+
+/** kdbg_decode_at - the encoded block at @va */
+bool kdbg_decode_at(struct vm *vm, const struct kdbg_decoder *d, uint64_t va,
+		    struct kdbg *out);
+
+/** kdbg_decode_page - the next encoded block that begins in page @pfn, as kdbg_in_page() */
+bool kdbg_decode_page(struct phys *phys, const struct kdbg_decoder *d, uint64_t pfn,
+		      const uint8_t *page, size_t *off, struct kdbg *out);
 
 /** kdbg_value - the field itself; false if absent in this block or 0 */
 bool kdbg_value(const struct kdbg *kdbg, enum kdbg_field field, uint64_t *out);
