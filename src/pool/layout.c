@@ -70,10 +70,10 @@ static const struct free_run_layout free_run_x86 = {
 	.flink = P32(0x00), .blink = P32(0x04), .nr_pages = U32(0x08), .owner = P32(0x10),
 };
 
-/* From this build on; newest first. */
+/* From one build on, up to the one where pools changed; newest first. */
 static const struct pool_row {
 	uint16_t machine;
-	uint32_t from_build;
+	uint32_t from_build, end_build;
 	const struct pool_header_layout *header;
 	const struct pool_descriptor_layout *descriptor;
 	const struct tracker_layout *tracker;
@@ -81,9 +81,9 @@ static const struct pool_row {
 	const struct lookaside_layout *lookaside;
 	const struct free_run_layout *free_run;
 } rows[] = {
-	{ MACHINE_I386, BUILD_2003, &header_x86_nt5, &descriptor_x86_2003,
+	{ MACHINE_I386, BUILD_2003, BUILD_VISTA, &header_x86_nt5, &descriptor_x86_2003,
 	  &tracker_x86, &big_x86_2003, &lookaside_x86_2003, &free_run_x86 },
-	{ MACHINE_I386, BUILD_XP, &header_x86_nt5, &descriptor_x86_xp,
+	{ MACHINE_I386, BUILD_XP, BUILD_2003, &header_x86_nt5, &descriptor_x86_xp,
 	  &tracker_x86, &big_x86_xp, &lookaside_x86_xp, &free_run_x86 },
 };
 
@@ -93,12 +93,14 @@ enum dl_status pool_layout_pick(uint16_t machine, uint32_t build,
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		const struct pool_row *r = &rows[i];
 
-		if (r->machine != machine || r->from_build > build)
+		if (r->machine != machine || r->from_build > build || r->end_build <= build)
 			continue;
 		*out = (struct pool_layout){ *r->header, *r->descriptor,
 					     *r->tracker, *r->big,
 					     *r->lookaside, *r->free_run };
 		return DL_OK;
 	}
-	return err_set(err, DL_UNSUPPORTED, "no pool layout for build %u", build);
+	return err_set(err, DL_UNSUPPORTED, "the pool of %s build %u is not supported: its "
+		       "layouts are not known yet", machine_name(machine)
+		       ? machine_name(machine) : "this machine's", build);
 }
