@@ -123,9 +123,3 @@ bool layout_next_process(struct os_layout *l)
 	l->process = next ? *next : *candidate(rows->process, l->build, 0);
 	return next;
 }
-
-const struct layout_field_row *layout_field_rows(size_t *n)
-{
-	*n = 0;
-	return NULL;
-}

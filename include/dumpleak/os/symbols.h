@@ -38,13 +38,17 @@ const char *symbols_path(const struct symbols *symbols);
 /** symbols_pdb - the PDB it was made from */
 const struct pdb_id *symbols_pdb(const struct symbols *symbols);
 
+/** symbols_match - whether they were made for the kernel whose PDB is @kernel */
+bool symbols_match(const struct symbols *symbols, const struct pdb_id *kernel);
+
 /** symbols_rva - where a global is, from the image's base; false if not in the file */
 bool symbols_rva(const struct symbols *symbols, const char *name, uint64_t *rva);
 
 /**
  * symbols_field - a field by its type's name and dotted path; anonymous unions
  * and structures on the way are entered without being named
- * @out: its offset, width and, for bit fields, shift and bits.
+ * @out: its offset, width and, for bit fields, shift and bits. Of arrays and
+ * structures the width is that of a pointer.
  */
 bool symbols_field(const struct symbols *symbols, const char *type, const char *path,
 		   struct field *out);
