@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PsActiveProcessHead to processes, their threads and kernel stacks. EPROCESS
- * and ETHREAD change with every release: if the first process does not look
- * like one under this build's row, none is believed. Not listed: the idle
- * process, which is on no list.
+ * and ETHREAD change with every release, and within one: rows are tried until
+ * the first process and its first thread look like ones, and if none fits, no
+ * process is believed. Not listed: the idle process, which is on no list.
  *
  * Sources: objects.md section 3.
  */
@@ -19,6 +19,7 @@ enum {
 	IMAGE_BYTES = 16,
 	MAX_STACK_BYTES = 1 << 20,
 	TYPE_PROCESS = 3, TYPE_THREAD = 6,      /* KOBJECTS */
+	SYSTEM_PID = 4,
 };
 
 struct gathering {
@@ -72,20 +73,41 @@ static enum dl_status each_entry(struct gathering *g, uint64_t head, const char 
 	return st == DL_END ? DL_OK : st;
 }
 
+/* Not page aligned: the boot stack lies anywhere in the kernel. */
+static bool is_stack(struct os *os, uint64_t first, uint64_t end)
+{
+	return os_is_kernel_va(os, first) && end > first &&
+	       (first | end) % os->layout.ptr_bytes == 0 && end - first <= MAX_STACK_BYTES;
+}
+
+/* StackBase; InitialStack, where the first frame begins, is at most a page below it. */
+static bool stack_of(struct os *os, uint64_t va, struct thread *t)
+{
+	const struct process_layout *l = &os->layout.process;
+
+	if (!ptr_at(os, va + l->stack_limit.off, &t->stack_first))
+		return false;
+	if (field_has(l->stack_base) && ptr_at(os, va + l->stack_base.off, &t->stack_end) &&
+	    is_stack(os, t->stack_first, t->stack_end))
+		return true;
+	return ptr_at(os, va + l->initial_stack.off, &t->stack_end) &&
+	       is_stack(os, t->stack_first, t->stack_end);
+}
+
 static bool thread_at(struct os *os, uint64_t va, struct thread *t)
 {
 	const struct process_layout *l = &os->layout.process;
 
 	t->va = va;
 	return has_dispatcher_type(os, va, TYPE_THREAD) &&
-	       ptr_at(os, va + l->thread_id.off, &t->id) &&
-	       ptr_at(os, va + l->thread_process.off, &t->process_va) &&
-	       ptr_at(os, va + l->stack_limit.off, &t->stack_first) &&
-	       ptr_at(os, va + l->initial_stack.off, &t->stack_end) &&
-	       os_is_kernel_va(os, t->stack_first) && t->stack_end > t->stack_first &&
-	       /* not page aligned: the boot stack lies anywhere in the kernel */
-	       (t->stack_first | t->stack_end) % os->layout.ptr_bytes == 0 &&
-	       t->stack_end - t->stack_first <= MAX_STACK_BYTES;
+	       ptr_at(os, va + l->thread_id.off, &t->id) && t->id % 4 == 0 &&
+	       ptr_at(os, va + l->thread_process.off, &t->process_va) && stack_of(os, va, t);
+}
+
+static enum dl_status stopped(struct gathering *g, const char *what)
+{
+	os_note(g->os, DL_CORRUPT, "the list of %s does not end: stopped", what);
+	return DL_END;
 }
 
 /* Why an object does not look like one: it is not there, or it is not one. */
@@ -110,7 +132,7 @@ static enum dl_status add_thread(struct gathering *g, uint64_t entry_va)
 		return DL_OK;
 	}
 	if (g->nr_threads == MAX_THREADS)
-		return DL_END;
+		return stopped(g, "threads");
 	bigger = vec_grow(g->thread, &g->cap_threads, g->nr_threads + 1, sizeof *bigger);
 	if (!bigger)
 		return DL_NOMEM;
@@ -130,17 +152,33 @@ static bool is_image_name(const uint8_t *raw)
 	return n > 0;
 }
 
+/* Where CR3 says the tables are; it and the field may carry an address space's number too. */
+static uint64_t root_at(struct os *os, uint64_t va, struct field f)
+{
+	const uint64_t number = 0x8000000000000fff;
+	const struct paging_mode *m = os->vm.mode;
+	uint64_t v;
+
+	if (!field_has(f) || vm_word(&os->vm, va + f.off, f.width, &v, NULL) ||
+	    (os->layout.ptr_bytes == 4 ? v & ~m->root_mask
+				       : v & ~m->root_mask & ~number & 0xffffffffffff))
+		return 0;
+	return v & m->root_mask;
+}
+
 static bool process_at(struct os *os, uint64_t va, struct process *p)
 {
 	const struct process_layout *l = &os->layout.process;
 	uint8_t raw[IMAGE_BYTES];
 
-	p->va = va;
+	*p = (struct process){ .va = va };
 	if (!has_dispatcher_type(os, va, TYPE_PROCESS) ||
-	    !ptr_at(os, va + l->pid.off, &p->pid) || p->pid % 4 ||
+	    !ptr_at(os, va + l->pid.off, &p->pid) || p->pid % 4 || p->pid > UINT32_MAX ||
 	    vm_read(&os->vm, va + l->image_name.off, raw, sizeof raw, NULL) ||
 	    !is_image_name(raw))
 		return false;
+	p->dtb_pa = root_at(os, va, l->dtb);
+	p->user_dtb_pa = root_at(os, va, l->user_dtb);
 	p->image = text_ascii(&os->arena, (struct bytes){ raw, sizeof raw });
 	return p->image;
 }
@@ -152,10 +190,10 @@ static enum dl_status add_process(struct gathering *g, uint64_t entry_va)
 
 	if (!process_at(g->os, entry_va - l->links.off, &p)) {
 		count_failure(g, p.va, l->image_name.off + IMAGE_BYTES - 4u);
-		return g->nr_processes || !g->nr_odd ? DL_OK : DL_END;
+		return DL_OK;
 	}
 	if (g->nr_processes == MAX_PROCESSES)
-		return DL_END;
+		return stopped(g, "processes");
 	bigger = vec_grow(g->process, &g->cap_processes, g->nr_processes + 1, sizeof *bigger);
 	if (!bigger)
 		return DL_NOMEM;
@@ -190,23 +228,94 @@ static enum dl_status keep(struct gathering *g)
 	return DL_OK;
 }
 
+enum fit { FITS, MISFITS, CANNOT_TELL };
+
+/*
+ * The first threads of a process. One that fits is enough, since the boot
+ * thread's stack is odd on some kernels; several that are none speak against.
+ */
+static enum fit thread_list_fit(struct os *os, const struct process *p)
+{
+	enum { ENOUGH = 8 };
+	const struct process_layout *l = &os->layout.process;
+	uint64_t head = p->va + l->threads.off, before = head, entry, back, there;
+	size_t nr_odd = 0;
+
+	for (int i = 0; i < ENOUGH && ptr_at(os, before, &entry) && entry != head; i++) {
+		struct thread t;
+
+		if (!ptr_at(os, entry + os->layout.ptr_bytes, &back) ||
+		    !ptr_at(os, entry - l->thread_links.off, &there))
+			break;
+		if (back != before)
+			return MISFITS;
+		if (thread_at(os, entry - l->thread_links.off, &t) && t.process_va == p->va)
+			return FITS;
+		nr_odd++;
+		before = entry;
+	}
+	return nr_odd ? MISFITS : CANNOT_TELL;
+}
+
+/*
+ * The first process on the list is System, with PID 4; so is what the row makes
+ * of it, or it is not this kernel's row. Where System's page is missing, any
+ * other process decides.
+ */
+static enum fit row_fit(struct os *os)
+{
+	enum { ENOUGH = 64 };
+	const struct process_layout *l = &os->layout.process;
+	uint64_t entry = os->processes_va, there;
+	struct process p;
+
+	for (int i = 0; i < ENOUGH; i++) {
+		uint64_t va;
+
+		if (!ptr_at(os, entry, &entry) || entry == os->processes_va)
+			return CANNOT_TELL;
+		va = entry - l->links.off;
+		if (!ptr_at(os, va, &there) || !ptr_at(os, va + l->image_name.off + 8, &there))
+			continue;
+		if (!process_at(os, va, &p) || !p.pid || !p.dtb_pa || (!i && p.pid != SYSTEM_PID))
+			return MISFITS;
+		return thread_list_fit(os, &p) == MISFITS ? MISFITS : FITS;
+	}
+	return CANNOT_TELL;
+}
+
+/* Servicing moved these fields within a build: the first row that fits is taken. */
+static bool pick_row(struct os *os)
+{
+	enum fit fit = row_fit(os);
+	uint32_t tried = 1;
+
+	for (; fit == MISFITS && layout_next_process(&os->layout); tried++)
+		fit = row_fit(os);
+	if (fit == MISFITS)
+		os_note(os, DL_CORRUPT, "EPROCESS and ETHREAD of build %u do not fit what memory "
+			"shows, nor do those of other builds (%u tried): processes and threads were "
+			"left out", os->build, tried);
+	else if (tried > 1)
+		os_note(os, DL_OK, "EPROCESS and ETHREAD are not those expected of build %u: row %u "
+			"of the known ones fits", os->build, tried);
+	return fit != MISFITS;
+}
+
 enum dl_status processes_read(struct os *os, struct dl_err *err)
 {
 	struct gathering g = { .os = os };
 	enum dl_status st;
 
-	if (!os->processes_va)
+	if (!os->processes_va || !pick_row(os))
 		return DL_OK;
 	st = each_entry(&g, os->processes_va, "processes", add_process);
 	if (!st && g.nr_absent)
 		os_note(os, DL_ABSENT, "%zu of the processes and threads on the lists are not in this image",
 			g.nr_absent);
-	if (!st && g.nr_odd && g.nr_processes)
+	if (!st && g.nr_odd)
 		os_note(os, DL_CORRUPT, "%zu processes or threads on the lists do not look like "
 			"those of build %u", g.nr_odd, os->build);
-	else if (!st && g.nr_odd)
-		os_note(os, DL_CORRUPT, "the process list does not fit build %u: left out",
-			os->build);
 	if (!st)
 		st = keep(&g);
 	va_map_deinit(&g.seen);

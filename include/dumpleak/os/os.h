@@ -72,6 +72,8 @@ struct device {
 
 struct process {
 	uint64_t va, pid;
+	uint64_t dtb_pa;        /* its root table, 0 unknown                   */
+	uint64_t user_dtb_pa;   /* the one used in user mode (KVA shadow), or 0 */
 	const char *image;
 };
 
