@@ -49,7 +49,8 @@ static void read_header(struct os *os, const struct machine_row *row)
 {
 	const struct dump_header *h = container_header(os->container);
 
-	vm_init(&os->vm, &os->phys, &paging_none, value_or_0(h->dtb_pa));
+	vm_init(&os->vm, &os->phys, &paging_none, 0);
+	os->vm.root_pa = value_or_0(h->dtb_pa);         /* as stated: leads nowhere here */
 	os->dtb_how = h->dtb_pa.known ? "header" : "not stated";
 	os->system_range_start = row->system_range_start;
 	os->shared_data_va = row->shared_data_va;
@@ -123,8 +124,11 @@ static void name_it(struct os *os)
 					os->layout.machine);
 	char text[200] = "Windows, build unknown";
 
+	/* the header names the kernel's build, which later releases may share */
 	if (name && r)
-		snprintf(text, sizeof text, "%s (NT %u.%u)", name, r->major, r->minor);
+		snprintf(text, sizeof text, "%s%s (NT %u.%u)", name,
+			 release_kernel(os->build + 1) == os->build ? " or later" : "",
+			 r->major, r->minor);
 	else if (os->build)
 		snprintf(text, sizeof text, "Windows build %u", os->build);
 	os->name = arena_strdup(&os->arena, text);
