@@ -9,6 +9,7 @@
  */
 #include "triage.h"
 
+#include "blobs.h"
 #include "dmp32.h"
 #include "dmp64.h"
 #include "source_impl.h"
@@ -172,6 +173,8 @@ static enum dl_status triage_open(struct container *c, struct dl_err *err)
 	st = triage_ranges(c, err);
 	if (!st)
 		st = triage_lists(c, err);
+	if (!st && t->at.size_bytes && !t->cut)
+		blobs_read(c, t->at.size_bytes);
 	return st;
 }
 
