@@ -30,14 +30,17 @@ void say_of(const char *path, const char *text);
 enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 enum tag_sort { SORT_BYTES, SORT_BLOCKS, SORT_TAG, SORT_DIFF };
 
+enum { MAX_FILES = 64 };
+
 /* The command line, parsed. Zeroed fields are the defaults. */
 struct options {
 	const struct command *command;
-	const char *word[2];    /* behind the command: FILE and one more */
-	unsigned nr_words;
+	const char *file[MAX_FILES];    /* one image: as a rule in one file */
+	unsigned nr_files;
+	const char *word;       /* ADDRESS of show, COMMAND of help; else NULL */
 	/* for every command */
 	unsigned jobs;
-	const char *pooltag;
+	const char *pooltag, *symbols;
 	bool json, quiet, help, version;
 	const char *json_path;  /* NULL: stdout */
 	enum colour colour;
@@ -56,12 +59,16 @@ struct options {
 
 struct session;
 
+/* The word of a command behind its files. */
+enum last_word { WORD_NONE, WORD_TAG, WORD_ADDRESS, WORD_COMMAND };
+
 struct command {
 	const char *name;
 	enum dl_status (*run)(struct session *s);
 	const char *args;       /* for the usage line */
 	const char *what;
-	unsigned min_words, max_words;
+	unsigned min_words;
+	enum last_word last;
 };
 
 extern const struct command commands[];

@@ -39,7 +39,8 @@ enum dl_status cmd_analyze(struct session *s)
 	if (!is_reportable(s, found))
 		return found;
 	/* to the end of a compressed file, so that damage there is noticed */
-	source_size(s->source, &size_bytes, NULL);
+	for (unsigned i = 0; i < s->nr_sources; i++)
+		source_size(s->source[i], &size_bytes, NULL);
 	in = session_input(s);
 	if (!in)
 		return DL_NOMEM;

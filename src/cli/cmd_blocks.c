@@ -73,15 +73,35 @@ static enum dl_status choose(struct session *s)
 	return DL_OK;
 }
 
+/* Lines of JSON are blocks, and there are none: only people are told more. */
+static enum dl_status no_pool(struct session *s, enum dl_status status)
+{
+	const struct report_input *in;
+	struct paper paper;
+
+	if (status != DL_NOTFOUND || !session_is_minidump(s) || s->opts->json)
+		return status;
+	in = session_input(s);
+	if (!in)
+		return err_set(&s->err, DL_NOMEM, "out of memory");
+	progress_line_clear(&s->line);
+	paper = output_paper(s->opts);
+	minidump_text(in, &paper);
+	return paper.failed ? err_set(&s->err, DL_NOMEM, "out of memory") : status;
+}
+
 enum dl_status cmd_blocks(struct session *s)
 {
 	enum dl_status status = choose(s);
 	uint64_t n;
 	FILE *out = stdout;
 
-	if (!status)
-		status = session_pool(s);
-	if (!status && s->opts->json)
+	if (status)
+		return status;
+	status = session_pool(s);
+	if (status)
+		return no_pool(s, status);
+	if (s->opts->json)
 		status = output_json_open(s, &out);
 	if (status)
 		return status;

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* show: the block that holds an address, and what its words are. */
+/*
+ * show: the block that holds an address, and what its words are; the memory
+ * there, where the pool is not in the dump or not known.
+ */
 #include "output.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 /* More words than that do not help; of large blocks the part at the address. */
-enum { MAX_SHOWN = 1024, SHOWN_BEFORE = 32 };
+enum { MAX_SHOWN = 1024, SHOWN_BEFORE = 32, MEMORY_WORDS = 64 };
 
 static enum dl_status parse_address(struct session *s, uint64_t *va)
 {
-	if (!va_parse(s->opts->word[1], va))
+	if (!va_parse(s->opts->word, va))
 		return err_set(&s->err, DL_USAGE, "show: \"%s\" is no address",
-			       s->opts->word[1]);
+			       s->opts->word);
 	return DL_OK;
 }
 
@@ -97,11 +100,51 @@ static enum dl_status make_view(struct session *s, struct show_view *view)
 	view->asked_va = to_machine(&s->os, view->asked_va);
 	if (!catalog_find(c, view->asked_va, &view->index))
 		return no_block(s, view->asked_va);
+	view->has_block = true;
 	view->klass = class_of(s, view->index);
 	view->header_readable = catalog_how(c, view->index) == BLOCK_PAGE &&
 		!vm_read(&s->os.vm, catalog_va(c, view->index), view->header,
 			 s->pool.layout.header.header_bytes, NULL);
 	return read_words(s, view);
+}
+
+static void read_memory_word(struct session *s, struct shown_word *w)
+{
+	char place[PLACE_MAX];
+
+	w->text = "";
+	if (!place_text(&s->os, w->value, place, sizeof place))
+		return;
+	w->target.kind = os_module_at(&s->os, w->value) ? TARGET_MODULE : TARGET_UNLOADED;
+	w->text = arena_strdup(&s->arena, place);
+	if (!w->text)
+		w->text = "";
+}
+
+/* As WinDbg's dps: words from the address on, as far as they are in the dump. */
+static enum dl_status make_memory_view(struct session *s, struct show_view *view)
+{
+	unsigned width = s->os.layout.ptr_bytes;
+	struct shown_word *words = arena_array(&s->arena, MEMORY_WORDS, sizeof *words);
+
+	if (!words)
+		return err_set(&s->err, DL_NOMEM, "out of memory");
+	view->asked_va = to_machine(&s->os, view->asked_va);
+	view->words = words;
+	for (; view->nr_words < MEMORY_WORDS; view->nr_words++) {
+		struct shown_word *w = &words[view->nr_words];
+
+		w->va = view->asked_va + view->nr_words * width;
+		w->readable = w->va >= view->asked_va &&
+			!vm_word(&s->os.vm, w->va, width, &w->value, NULL);
+		if (!w->readable)
+			break;
+		read_memory_word(s, w);
+	}
+	if (view->nr_words)
+		return DL_OK;
+	return err_set(&s->err, DL_NOTFOUND, "0x%" PRIx64 " is not in this dump",
+		       view->asked_va);
 }
 
 static enum dl_status print(struct session *s, const struct show_view *view)
@@ -126,6 +169,21 @@ static enum dl_status print(struct session *s, const struct show_view *view)
 	return output_json_close(s, out, status);
 }
 
+/* Blocks are not to be had: what stands at the address is. */
+static enum dl_status show_memory(struct session *s, struct show_view *view,
+				  enum dl_status why)
+{
+	struct dl_err err = s->err;
+	enum dl_status status = make_memory_view(s, view);
+
+	if (!status)
+		status = print(s, view);
+	if (status || session_is_minidump(s))
+		return status;
+	s->err = err;
+	return why;
+}
+
 enum dl_status cmd_show(struct session *s)
 {
 	struct show_view view = { 0 };
@@ -135,6 +193,9 @@ enum dl_status cmd_show(struct session *s)
 		status = session_tagnames(s);
 	if (!status)
 		status = session_classes(s);
+	if (status && s->has_os && !s->has_pool &&
+	    (session_is_minidump(s) || status == DL_UNSUPPORTED))
+		return show_memory(s, &view, status);
 	if (!status)
 		status = session_targets(s);
 	if (!status)

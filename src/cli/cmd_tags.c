@@ -156,7 +156,10 @@ static enum dl_status print(struct session *s, const struct tags_view *view)
 	progress_line_clear(&s->line);
 	if (!s->opts->json) {
 		paper = output_paper(s->opts);
-		tags_text(in, view, &paper);
+		if (in->pool)
+			tags_text(in, view, &paper);
+		else
+			minidump_text(in, &paper);
 		return paper.failed ? no_memory(s) : DL_OK;
 	}
 	status = output_json_open(s, &out);
@@ -181,6 +184,9 @@ enum dl_status cmd_tags(struct session *s)
 		status = session_ledger(s);
 	if (!status)
 		status = make_view(s, &view);
+	/* what it has instead, or its empty list */
+	if (status == DL_NOTFOUND && session_is_minidump(s) && s->has_os)
+		return print(s, &view) == DL_OK ? status : DL_NOMEM;
 	if (!status && !view.nr)
 		return err_set(&s->err, DL_NOTFOUND, "no blocks in use%s%s fit",
 			       s->opts->has_tag ? " with tag " : "",

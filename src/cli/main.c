@@ -12,12 +12,15 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{ "analyze", cmd_analyze, "FILE", "the report: what leaks, and whose it is", 1, 1 },
-	{ "info", cmd_info, "FILE", "the dump, the system, modules and devices", 1, 1 },
-	{ "tags", cmd_tags, "FILE [TAG]", "pool use by tag", 1, 2 },
-	{ "blocks", cmd_blocks, "FILE [TAG]", "addresses of pool blocks", 1, 2 },
-	{ "show", cmd_show, "FILE ADDRESS", "the block at an address, word by word", 2, 2 },
-	{ "help", NULL, "[COMMAND]", "this text, or that of one command", 0, 1 },
+	{ "analyze", cmd_analyze, "FILE...", "the report: what leaks, and whose it is", 1,
+	  WORD_NONE },
+	{ "info", cmd_info, "FILE...", "the dump, the system, modules and devices", 1,
+	  WORD_NONE },
+	{ "tags", cmd_tags, "FILE... [TAG]", "pool use by tag", 1, WORD_TAG },
+	{ "blocks", cmd_blocks, "FILE... [TAG]", "addresses of pool blocks", 1, WORD_TAG },
+	{ "show", cmd_show, "FILE... ADDRESS", "the block at an address, word by word", 2,
+	  WORD_ADDRESS },
+	{ "help", NULL, "[COMMAND]", "this text, or that of one command", 0, WORD_COMMAND },
 };
 const size_t nr_commands = sizeof commands / sizeof commands[0];
 
@@ -44,12 +47,15 @@ static enum exit_status finish(enum exit_status result)
 static const char *about(const struct options *opts, enum dl_status status,
 			 const char *text)
 {
-	const char *others[] = { opts->pooltag, opts->json_path };
+	const char *others[] = { opts->pooltag, opts->json_path, opts->symbols };
 
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
 		if (others[i] && strstr(text, others[i]))
 			return NULL;
-	return status == DL_USAGE ? NULL : opts->word[0];
+	for (unsigned i = 1; i < opts->nr_files; i++)
+		if (strstr(text, opts->file[i]))
+			return NULL;
+	return status == DL_USAGE ? NULL : opts->file[0];
 }
 
 /*
@@ -69,7 +75,7 @@ static enum exit_status tell(struct session *s, const struct options *opts,
 	}
 	if (failed)
 		snprintf(both, sizeof both, "%s; %s", damage, s->err.text);
-	say_of(opts->word[0], failed ? both : damage);
+	say_of(opts->file[0], failed ? both : damage);
 	return result <= EXIT_NO_DUMP && result != EXIT_USAGE ? EXIT_DAMAGED : result;
 }
 
@@ -94,10 +100,10 @@ static enum exit_status help(const struct options *opts)
 {
 	const struct command *about = opts->command;
 
-	if (about && !about->run && opts->nr_words) {
-		about = command_find(opts->word[0]);
+	if (about && !about->run && opts->word) {
+		about = command_find(opts->word);
 		if (!about) {
-			say("unknown command %s; see dumpleak help", opts->word[0]);
+			say("unknown command %s; see dumpleak help", opts->word);
 			return EXIT_USAGE;
 		}
 	}

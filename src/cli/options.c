@@ -28,6 +28,7 @@ const struct option_row option_rows[] = {
 	{ "devices", 0, NULL, "i", "drivers and their devices" },
 	{ "unloaded", 0, NULL, "i", "unloaded modules" },
 	{ "pooltag", 0, "FILE", "atbs", "meanings of tags, as in pooltag.txt" },
+	{ "symbols", 0, "FILE", "aitbs", "the kernel's ISF symbol file: .json, .xz, .gz" },
 	{ "jobs", 'j', "N", "aitbs", "threads; all processors by default" },
 	{ "color", 0, "WHEN", "aitbs", "auto, always or never" },
 	{ "width", 'w', "N", "aitbs", "columns of the text; the terminal's by default" },
@@ -37,7 +38,7 @@ const struct option_row option_rows[] = {
 };
 const size_t nr_option_rows = sizeof option_rows / sizeof option_rows[0];
 
-enum { MAX_WORDS = 8 };
+enum { MAX_WORDS = MAX_FILES + 2 };      /* the command, and what may stand behind */
 
 /* The words as they come, before the command is known. */
 struct parse {
@@ -166,6 +167,10 @@ static enum dl_status set_value(struct parse *p, const char *name, const char *v
 		o->pooltag = v;
 		return DL_OK;
 	}
+	if (!strcmp(name, "symbols")) {
+		o->symbols = v;
+		return DL_OK;
+	}
 	if (!strcmp(name, "size")) {
 		o->has_size = true;
 		return number(p, name, v, 1, UINT64_MAX, &o->size_bytes);
@@ -288,18 +293,25 @@ static enum dl_status add_all(struct parse *p, int argc, char *const *argv)
 	return status;
 }
 
-/* "tags FILE Io" is "tags FILE --tag Io". */
-static enum dl_status take_tag(struct parse *p)
+/*
+ * Words behind the command are files, but for the last one where the command
+ * wants something else there: "tags FILE Io" is "tags FILE --tag Io".
+ */
+static enum dl_status take_words(struct parse *p)
 {
 	struct options *o = p->out;
+	unsigned n = p->nr_words - 1;
+	bool tag = o->command->last == WORD_TAG && n > 1 && !o->has_tag;
+	bool other = (o->command->last == WORD_ADDRESS || o->command->last == WORD_COMMAND) &&
+		     n >= 1;
 
-	if (o->nr_words < 2 || o->command->min_words == 2)
-		return DL_OK;
-	if (o->has_tag)
-		return err_set(p->err, DL_USAGE, "two tags: %s and %s", o->word[1],
-			       o->tag_words);
-	o->nr_words = 1;
-	return set_value(p, "tag", o->word[1]);
+	if (other)
+		o->word = p->word[n];
+	o->nr_files = n - tag - other;
+	if (o->nr_files > MAX_FILES)
+		return err_set(p->err, DL_USAGE, "more than %d files", MAX_FILES);
+	memcpy(o->file, p->word + 1, o->nr_files * sizeof o->file[0]);
+	return tag ? set_value(p, "tag", p->word[n]) : DL_OK;
 }
 
 /*
@@ -333,11 +345,9 @@ static enum dl_status check_words(struct parse *p)
 			       p->word[0]);
 	if (o->help)
 		return DL_OK;
-	if (n < o->command->min_words || n > o->command->max_words)
+	if (n < o->command->min_words || (o->command->last == WORD_COMMAND && n > 1))
 		return err_set(p->err, DL_USAGE, "usage: dumpleak %s %s", o->command->name,
 			       o->command->args);
-	memcpy(o->word, p->word + 1, n * sizeof o->word[0]);
-	o->nr_words = n;
 	for (size_t i = 0; i < nr_option_rows; i++)
 		if (p->seen[i] && o->command->run &&
 		    !option_of_command(&option_rows[i], o->command))
@@ -361,7 +371,7 @@ enum dl_status options_parse(int argc, char *const *argv, struct options *out,
 		out->json_path = NULL;
 	if (p.nr_words) {
 		status = check_words(&p);
-		return status || out->help ? status : take_tag(&p);
+		return status || out->help ? status : take_words(&p);
 	}
 	if (out->help)
 		return DL_OK;

@@ -18,12 +18,12 @@ static enum dl_status no_command(struct session *s)
 }
 
 const struct command commands[] = {
-	{ "analyze", no_command, "FILE", "", 1, 1 },
-	{ "info", no_command, "FILE", "", 1, 1 },
-	{ "tags", no_command, "FILE [TAG]", "", 1, 2 },
-	{ "blocks", no_command, "FILE [TAG]", "", 1, 2 },
-	{ "show", no_command, "FILE ADDRESS", "", 2, 2 },
-	{ "help", NULL, "[COMMAND]", "", 0, 1 },
+	{ "analyze", no_command, "FILE...", "", 1, WORD_NONE },
+	{ "info", no_command, "FILE...", "", 1, WORD_NONE },
+	{ "tags", no_command, "FILE... [TAG]", "", 1, WORD_TAG },
+	{ "blocks", no_command, "FILE... [TAG]", "", 1, WORD_TAG },
+	{ "show", no_command, "FILE... ADDRESS", "", 2, WORD_ADDRESS },
+	{ "help", NULL, "[COMMAND]", "", 0, WORD_COMMAND },
 };
 const size_t nr_commands = sizeof commands / sizeof commands[0];
 
@@ -31,7 +31,7 @@ const size_t nr_commands = sizeof commands / sizeof commands[0];
 static enum dl_status parse(const char *line, struct options *o, struct dl_err *err)
 {
 	static char text[512];
-	char *argv[32] = { (char *)(uintptr_t)"dumpleak" };
+	char *argv[MAX_FILES + 8] = { (char *)(uintptr_t)"dumpleak" };
 	int argc = 1;
 
 	strcpy(text, line);
@@ -63,6 +63,8 @@ static const struct {
 	{ "show --json d.dmp 0x1000", "d.dmp", NULL, true },
 	{ "show --json o.json d.dmp 0x1000", "d.dmp", "o.json", true },
 	{ "blocks d.dmp --all --json --jobs 1", "d.dmp", NULL, true },
+	{ "info --json out.json d.dmp", "d.dmp", "out.json", true },
+	{ "tags d.dmp Io --json out.json", "d.dmp", "out.json", true },
 };
 
 static void test_json(void **state)
@@ -73,7 +75,8 @@ static void test_json(void **state)
 		struct dl_err err;
 
 		assert_int_equal(parse(json_words[i].line, &o, &err), DL_OK);
-		assert_string_equal(o.word[0], json_words[i].file);
+		assert_string_equal(o.file[0], json_words[i].file);
+		assert_int_equal(o.nr_files, 1);
 		assert_int_equal(o.json, json_words[i].json);
 		if (json_words[i].json_path)
 			assert_string_equal(o.json_path, json_words[i].json_path);
@@ -83,10 +86,10 @@ static void test_json(void **state)
 }
 
 static const char *const bad[] = {
-	"", "frobnicate", "analyze", "analyze a b", "show d.dmp", "analyze --nope d.dmp",
+	"", "frobnicate", "analyze", "show d.dmp", "help info tags", "analyze --nope d.dmp",
 	"analyze -x d.dmp", "tags d.dmp --sort=size", "tags d.dmp --sort",
 	"tags d.dmp --top=0", "tags d.dmp --top=-1", "tags d.dmp --top=12x",
-	"tags d.dmp --tag=LongTag", "tags d.dmp LongTag", "tags d.dmp Io --tag=Io",
+	"tags d.dmp --tag=LongTag", "tags d.dmp LongTag", "tags a b LongTag", "analyze d.dmp --symbols",
 	"blocks d.dmp --size=0x", "blocks d.dmp --size=99999999999999999999",
 	"blocks d.dmp --size=32000000000G", "blocks d.dmp --state=gone",
 	"blocks d.dmp --pool=swimming", "analyze d.dmp --color=red",
@@ -128,19 +131,98 @@ static void test_values(void **state)
 			 DL_OK);
 	assert_int_equal(o.sort, SORT_DIFF);
 	assert_int_equal(o.colour, COLOUR_NEVER);
-	assert_int_equal(o.nr_words, 1);
+	assert_int_equal(o.nr_files, 1);
 	assert_true(o.ledger && tag_matches(o.tag, 0x74536d4d));
 	assert_false(tag_matches(o.tag, 0x20206f49));
 
 	assert_int_equal(parse("info --modules --unloaded -- -d.dmp", &o, &err), DL_OK);
 	assert_int_equal(o.info_parts, INFO_MODULES | INFO_UNLOADED);
-	assert_string_equal(o.word[0], "-d.dmp");
+	assert_string_equal(o.file[0], "-d.dmp");
 	assert_int_equal(parse("--version", &o, &err), DL_OK);
 	assert_true(o.version);
 	assert_int_equal(parse("tags --help", &o, &err), DL_OK);
 	assert_true(o.help);
 	assert_int_equal(parse("help tags", &o, &err), DL_OK);
-	assert_string_equal(o.word[0], "tags");
+	assert_string_equal(o.word, "tags");
+	assert_int_equal(o.nr_files, 0);
+}
+
+/* Words are files, but for the one that the command wants behind them. */
+static const struct {
+	const char *line;
+	unsigned nr_files;
+	const char *last_file, *word;
+	bool has_tag;
+} file_words[] = {
+	{ "analyze a", 1, "a", NULL, false },
+	{ "analyze a b c", 3, "c", NULL, false },
+	{ "info a --json - b", 2, "b", NULL, false },
+	{ "tags a", 1, "a", NULL, false },
+	{ "tags a Io", 1, "a", NULL, true },
+	{ "tags a b Io", 2, "b", NULL, true },
+	{ "tags a b *", 2, "b", NULL, true },
+	{ "tags a --tag=Io b", 2, "b", NULL, true },
+	{ "blocks a b --tag Io", 2, "b", NULL, true },
+	{ "show a 0x10", 1, "a", "0x10", false },
+	{ "show a b 0x10", 2, "b", "0x10", false },
+	{ "help", 0, NULL, NULL, false },
+	{ "help show", 0, NULL, "show", false },
+};
+
+static void test_files(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof file_words / sizeof file_words[0]; i++) {
+		struct options o;
+		struct dl_err err;
+
+		assert_int_equal(parse(file_words[i].line, &o, &err), DL_OK);
+		assert_int_equal(o.nr_files, file_words[i].nr_files);
+		if (o.nr_files)
+			assert_string_equal(o.file[o.nr_files - 1], file_words[i].last_file);
+		if (file_words[i].word)
+			assert_string_equal(o.word, file_words[i].word);
+		else
+			assert_null(o.word);
+		assert_int_equal(o.has_tag, file_words[i].has_tag);
+	}
+}
+
+static void test_many_files(void **state)
+{
+	char line[512] = "info";
+	struct options o;
+	struct dl_err err;
+
+	(void)state;
+	for (int i = 0; i < MAX_FILES; i++)
+		strcat(line, " f");
+	assert_int_equal(parse(line, &o, &err), DL_OK);
+	assert_int_equal(o.nr_files, MAX_FILES);
+	strcat(line, " f");
+	assert_int_equal(parse(line, &o, &err), DL_USAGE);
+	strcat(line, " f f f");
+	assert_int_equal(parse(line, &o, &err), DL_USAGE);
+}
+
+static void test_symbols(void **state)
+{
+	static const char *const lines[] = {
+		"analyze d --symbols=s.json.xz", "info --symbols s.json.xz d",
+		"tags d Io --symbols=s.json.xz", "blocks d --all --symbols=s.json.xz",
+		"show d 0 --symbols=s.json.xz",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		struct options o;
+		struct dl_err err;
+
+		assert_int_equal(parse(lines[i], &o, &err), DL_OK);
+		assert_string_equal(o.symbols, "s.json.xz");
+		assert_string_equal(o.file[0], "d");
+		assert_int_equal(o.nr_files, 1);
+	}
 }
 
 static void test_statuses(void **state)
@@ -162,6 +244,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json), cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_values), cmocka_unit_test(test_statuses),
+		cmocka_unit_test(test_files), cmocka_unit_test(test_many_files),
+		cmocka_unit_test(test_symbols),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,13 +56,47 @@ static bool same_file(const char *a, const char *b)
 	       sa.st_ino == sb.st_ino;
 }
 
+/* A word behind --json that was meant as a second FILE would be overwritten. */
+static bool is_dump(const char *path)
+{
+	struct container *container = NULL;
+	struct source *source = NULL;
+	struct stat st;
+	bool is;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode) || !st.st_size)
+		return false;
+	if (source_open_path(path, NULL, &source, NULL))
+		return false;
+	is = container_open(source, &container, NULL) != DL_NOTDUMP;
+	container_close(container);
+	source_close(source);
+	return is;
+}
+
+static enum dl_status check_files(struct session *s)
+{
+	const struct options *o = s->opts;
+
+	for (unsigned i = 0; i < o->nr_files; i++)
+		for (unsigned k = i + 1; k < o->nr_files; k++)
+			if (same_file(o->file[i], o->file[k]))
+				return err_set(&s->err, DL_USAGE, "%s and %s are the same file",
+					       o->file[i], o->file[k]);
+	return DL_OK;
+}
+
 enum dl_status output_check(struct session *s)
 {
 	const char *path = s->opts->json_path;
 
-	if (path && same_file(path, s->opts->word[0]))
-		return err_set(&s->err, DL_USAGE, "--json: %s is the dump itself", path);
-	return DL_OK;
+	for (unsigned i = 0; path && i < s->opts->nr_files; i++)
+		if (same_file(path, s->opts->file[i]))
+			return err_set(&s->err, DL_USAGE, "--json: %s is the dump itself", path);
+	if (path && is_dump(path))
+		return err_set(&s->err, DL_USAGE, "--json: %s is a dump, and would be "
+			       "overwritten; JSON to standard output is --json=-", path);
+	return check_files(s);
 }
 
 enum dl_status output_json_open(struct session *s, FILE **out)

@@ -7,7 +7,7 @@
 /** output_paper - stdout as paper: the terminal's width, colour if it is wanted */
 struct paper output_paper(const struct options *opts);
 
-/** output_check - DL_USAGE if --json would overwrite the dump */
+/** output_check - DL_USAGE if --json would overwrite a dump, or one is named twice */
 enum dl_status output_check(struct session *s);
 
 /** output_text - text goes to stdout: there is no JSON, or it goes elsewhere */

@@ -36,8 +36,10 @@ void session_deinit(struct session *s)
 		os_close(&s->os);
 	if (s->container)
 		container_close(s->container);
-	if (s->source)
-		source_close(s->source);
+	while (s->nr_sources)
+		source_close(s->source[--s->nr_sources]);
+	if (s->symbols)
+		symbols_close(s->symbols);
 	if (s->has_tagnames)
 		tagnames_deinit(&s->tagnames);
 	progress_line_deinit(&s->line);
@@ -49,19 +51,57 @@ static const struct progress *progress_of(struct session *s)
 	return &s->line.progress;
 }
 
+static enum dl_status open_os(struct session *s)
+{
+	struct os_options opts = { .symbols = s->symbols, .progress = progress_of(s) };
+	enum dl_status status = os_open_with(s->container, &opts, &s->os, &s->err);
+
+	s->has_os = status == DL_OK;
+	return status;
+}
+
 /* Raw memory has no header: a Windows kernel in it is its only mark. */
 static enum dl_status open_raw(struct session *s)
 {
-	enum dl_status status = container_open_raw(s->source, 0, &s->container, &s->err);
+	enum dl_status status = container_open_raw(s->source[0], 0, &s->container, &s->err);
 
 	if (status)
 		return DL_NOTDUMP;
-	status = os_open(s->container, progress_of(s), &s->os, &s->err);
-	s->has_os = status == DL_OK;
+	status = open_os(s);
 	if (status != DL_NOTFOUND)
 		return status;
 	return err_set(&s->err, DL_NOTDUMP, "not a dump: no known header, and no "
 		       "Windows kernel in it as raw memory");
+}
+
+/* A wrong symbol file is a wrong word: nothing is said of the dump. */
+static enum dl_status open_symbols(struct session *s)
+{
+	const char *path = s->opts->symbols;
+	enum dl_status status;
+
+	if (!path || s->symbols)
+		return DL_OK;
+	status = symbols_open(path, &s->symbols, &s->err);
+	if (status == DL_OK || status == DL_NOMEM)
+		return status;
+	if (strstr(s->err.text, path))
+		return DL_USAGE;
+	return err_prefix(&s->err, DL_USAGE, "--symbols: %s", path);
+}
+
+static enum dl_status open_sources(struct session *s)
+{
+	const struct options *o = s->opts;
+	enum dl_status status;
+
+	for (unsigned i = s->nr_sources; i < o->nr_files; i++) {
+		status = source_open_path(o->file[i], NULL, &s->source[i], &s->err);
+		if (status)
+			return status;
+		s->nr_sources++;
+	}
+	return DL_OK;
 }
 
 enum dl_status session_open(struct session *s)
@@ -70,11 +110,13 @@ enum dl_status session_open(struct session *s)
 
 	if (s->container)
 		return DL_OK;
-	status = source_open_path(s->opts->word[0], NULL, &s->source, &s->err);
+	status = open_symbols(s);
+	if (!status)
+		status = open_sources(s);
 	if (status)
 		return status;
-	status = container_open(s->source, &s->container, &s->err);
-	return status == DL_NOTDUMP ? open_raw(s) : status;
+	status = container_open_set(s->source, s->nr_sources, &s->container, &s->err);
+	return status == DL_NOTDUMP && s->nr_sources == 1 ? open_raw(s) : status;
 }
 
 enum dl_status session_os(struct session *s)
@@ -83,24 +125,41 @@ enum dl_status session_os(struct session *s)
 
 	if (status || s->has_os)
 		return status;
-	status = os_open(s->container, progress_of(s), &s->os, &s->err);
-	s->has_os = status == DL_OK;
+	status = open_os(s);
 	if (status)
 		snprintf(s->os_reason, sizeof s->os_reason, "%s", s->err.text);
 	return status;
 }
 
-enum dl_status session_pool(struct session *s)
+bool session_is_minidump(const struct session *s)
+{
+	return s->container && container_minidump(s->container);
+}
+
+/* The pool's own words, or those for every minidump. */
+static enum dl_status scan_pool(struct session *s)
 {
 	struct pool_options opts = { .jobs = s->opts->jobs, .progress = progress_of(s) };
+	enum dl_status status;
+
+	if (session_is_minidump(s))
+		return err_set(&s->err, DL_NOTFOUND, "a minidump holds no pool, only lists, "
+			       "counters and small ranges of memory");
+	status = pool_scan(&s->os, &opts, &s->pool, &s->err);
+	if (status)
+		pool_deinit(&s->pool);
+	return status;
+}
+
+enum dl_status session_pool(struct session *s)
+{
 	enum dl_status status = session_os(s);
 
 	if (status || s->has_pool)
 		return status;
-	status = pool_scan(&s->os, &opts, &s->pool, &s->err);
+	status = scan_pool(s);
 	if (status) {
 		snprintf(s->pool_reason, sizeof s->pool_reason, "%s", s->err.text);
-		pool_deinit(&s->pool);
 		return status;
 	}
 	s->has_pool = true;
@@ -171,17 +230,58 @@ enum dl_status session_tagnames(struct session *s)
 	return tagnames_load(&s->tagnames, s->opts->pooltag, &s->err);
 }
 
+/* Names of files are the user's: printable, all of them. */
+static bool name_files(struct session *s, struct report_dump *d)
+{
+	const struct options *o = s->opts;
+	const char **paths = arena_array(&s->arena, o->nr_files + 1, sizeof *paths);
+
+	for (unsigned i = 0; paths && i < o->nr_files; i++) {
+		paths[i] = utf8_printable(&s->arena, (struct bytes){
+			(const uint8_t *)o->file[i], strlen(o->file[i]) });
+		if (!paths[i])
+			return false;
+	}
+	if (!paths)
+		return false;
+	d->path = paths[0];
+	d->paths = paths;
+	d->nr_paths = o->nr_files;
+	return true;
+}
+
+static bool name_symbols(struct session *s)
+{
+	const char *path = s->opts->symbols;
+
+	if (!s->symbols)
+		return true;
+	s->symbols_words.path = utf8_printable(&s->arena, (struct bytes){
+		(const uint8_t *)path, strlen(path) });
+	s->symbols_words.pdb = symbols_pdb(s->symbols);
+	s->input.symbols = &s->symbols_words;
+	return s->symbols_words.path != NULL;
+}
+
+static const char *damage_of(const struct session *s)
+{
+	const char *damage = NULL;
+
+	for (unsigned i = 0; i < s->nr_sources && !damage; i++)
+		damage = source_damage(s->source[i]);
+	return damage;
+}
+
 const struct report_input *session_input(struct session *s)
 {
 	struct report_input *in = &s->input;
 	struct report_dump *d = &in->dump;
-	const char *path = s->opts->word[0];
 
-	d->path = utf8_printable(&s->arena, (struct bytes){ (const uint8_t *)path, strlen(path) });
 	d->header = container_header(s->container);
 	container_count(s->container, &d->pages_present, &d->pages_absent, &d->pages_exact);
 	d->notes = container_notes(s->container, &d->nr_notes);
-	d->damage = source_damage(s->source);
+	d->damage = damage_of(s);
+	d->minidump = container_minidump(s->container);
 	in->os = s->has_os ? &s->os : NULL;
 	in->os_reason = s->os_reason;
 	in->pool = s->has_pool ? &s->pool : NULL;
@@ -191,7 +291,7 @@ const struct report_input *session_input(struct session *s)
 	in->tags = s->has_classes ? &s->tags : NULL;
 	in->findings = s->has_findings ? &s->findings : NULL;
 	in->tagnames = s->has_tagnames ? &s->tagnames : NULL;
-	return d->path ? in : NULL;
+	return name_files(s, d) && name_symbols(s) ? in : NULL;
 }
 
 bool session_damage(struct session *s, char *text, size_t n)

@@ -19,8 +19,11 @@ struct session {
 	struct progress_line line;
 	struct arena arena;
 
-	struct source *source;
+	struct source *source[MAX_FILES];
+	unsigned nr_sources;
 	struct container *container;
+	struct symbols *symbols;        /* of --symbols */
+	struct report_symbols symbols_words;
 	struct os os;
 	struct pool pool;
 	struct ledger ledger;
@@ -38,9 +41,12 @@ struct session {
 void session_init(struct session *s, const struct options *opts);
 void session_deinit(struct session *s);
 
-/** session_open - the file and its container, or raw memory */
+/** session_open - symbols, the files and their container, or raw memory */
 enum dl_status session_open(struct session *s);
 enum dl_status session_os(struct session *s);
+
+/** session_is_minidump - the dump has no pages, and so no pool */
+bool session_is_minidump(const struct session *s);
 
 /** session_pool - every block, and drivers and devices that only the pool knows */
 enum dl_status session_pool(struct session *s);

@@ -76,6 +76,11 @@ void jot_count(struct jot *j, json_t *o, const char *key, uint64_t v)
 				      : json_real((double)v));
 }
 
+void jot_offset(struct jot *j, json_t *o, const char *key, int64_t v)
+{
+	put(j, o, key, json_integer((json_int_t)v));
+}
+
 void jot_known(struct jot *j, json_t *o, const char *key, struct known_u64 v)
 {
 	if (v.known)

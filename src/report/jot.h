@@ -35,6 +35,7 @@ void jot_tag(struct jot *j, json_t *o, const char *key, uint32_t tag);
 
 /** jot_count - a number; above 2^63 - 1 (damaged counters) as a real */
 void jot_count(struct jot *j, json_t *o, const char *key, uint64_t v);
+void jot_offset(struct jot *j, json_t *o, const char *key, int64_t v);
 void jot_known(struct jot *j, json_t *o, const char *key, struct known_u64 v);
 
 /** jot_real - a share or the like; null if it is below 0 or no number */

@@ -27,8 +27,10 @@ enum dl_status report_json(const struct report_input *in, FILE *out)
 	struct jot j = { false };
 	json_t *root = json_head(&j, "dumpleak.report/1", in);
 
+	json_reason(&j, root, in);
 	json_bugcheck(&j, root, in);
-	json_os(&j, root, in->os, true);
+	json_os(&j, root, in, true);
+	json_minidump(&j, root, in);
 	json_pool(&j, root, in);
 	json_reconciliation(&j, root, in);
 	json_suspects(&j, root, in);
@@ -44,6 +46,9 @@ enum dl_status tags_json(const struct report_input *in, const struct tags_view *
 	struct jot j = { false };
 	json_t *root = json_head(&j, "dumpleak.tags/1", in), *list, *o;
 
+	json_reason(&j, root, in);
+	if (!in->pool)
+		json_minidump(&j, root, in);
 	list = jot_array(&j, root, "tags");
 	for (size_t i = 0; i < view->nr; i++) {
 		const struct pool_class *c = view->rows[i];

@@ -13,11 +13,19 @@ json_t *json_head(struct jot *j, const char *schema, const struct report_input *
 
 /* json_dump.c */
 void json_bugcheck(struct jot *j, json_t *root, const struct report_input *in);
-void json_os(struct jot *j, json_t *root, const struct os *os, bool with_modules);
+
+/* json_info.c */
+void json_os(struct jot *j, json_t *root, const struct report_input *in, bool with_modules);
 void json_modules(struct jot *j, json_t *parent, const struct os *os);
 void json_unloaded(struct jot *j, json_t *parent, const struct os *os);
 void json_drivers(struct jot *j, json_t *parent, const struct os *os);
 void json_devices(struct jot *j, json_t *parent, const struct os *os);
+
+/* json_minidump.c */
+void json_minidump(struct jot *j, json_t *root, const struct report_input *in);
+
+/** json_reason - why the pool was not analysed, null if it was */
+void json_reason(struct jot *j, json_t *root, const struct report_input *in);
 
 /* json_pool.c */
 void json_pool(struct jot *j, json_t *root, const struct report_input *in);

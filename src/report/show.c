@@ -110,6 +110,20 @@ static char *ascii_of(uint64_t value, unsigned bytes, char out[9])
 	return out;
 }
 
+/* What offsets count from: the block's contents, or the address asked for. */
+static uint64_t start_of(const struct report_input *in, const struct show_view *v)
+{
+	return v->has_block ? pool_user_va(in->pool, v->index) : v->asked_va;
+}
+
+static void offset_cell(struct table *t, uint64_t va, uint64_t start)
+{
+	if (va < start)
+		table_cell(t, "-0x%" PRIx64, start - va);
+	else
+		table_cell(t, "+0x%" PRIx64, va - start);
+}
+
 static void words_table(const struct report_input *in, const struct show_view *v,
 			struct paper *p)
 {
@@ -118,7 +132,7 @@ static void words_table(const struct report_input *in, const struct show_view *v
 		{ "TEXT", 0 }, { "POINTS TO", TABLE_WRAP },
 	};
 	unsigned width = in->os->layout.ptr_bytes;
-	uint64_t user = pool_user_va(in->pool, v->index);
+	uint64_t start = start_of(in, v);
 	struct table t;
 	char va[24], text[9];
 
@@ -128,9 +142,9 @@ static void words_table(const struct report_input *in, const struct show_view *v
 		const struct shown_word *w = &v->words[i];
 
 		table_row(&t, NULL);
-		if (v->asked_va - w->va < width && v->asked_va != user)
+		if (v->asked_va - w->va < width && v->asked_va != start)
 			table_row_colour(&t, "yellow");
-		table_cell(&t, "+0x%" PRIx64, w->va - user);
+		offset_cell(&t, w->va, start);
 		table_cell(&t, "%s", va_text(in->os, w->va, va));
 		table_cell(&t, "%s", w->readable ? va_text(in->os, w->value, va) : "absent");
 		table_cell(&t, "%s", w->readable ? ascii_of(w->value, width, text) : "");
@@ -144,7 +158,14 @@ static void words_table(const struct report_input *in, const struct show_view *v
 void show_text(const struct report_input *in, const struct show_view *view,
 	       struct paper *p)
 {
-	block_fields(in, view, p);
+	char va[24], place[PLACE_MAX];
+
+	if (view->has_block)
+		block_fields(in, view, p);
+	else
+		paper_field(p, "Address", "%s%s%s", va_text(in->os, view->asked_va, va),
+			    place_text(in->os, view->asked_va, place, sizeof place) ? ", " : "",
+			    place);
 	words_table(in, view, p);
 }
 
@@ -189,13 +210,13 @@ static void json_words(struct jot *j, json_t *root, const struct report_input *i
 		       const struct show_view *v)
 {
 	json_t *list = jot_array(j, root, "words"), *o;
-	uint64_t user = pool_user_va(in->pool, v->index);
+	uint64_t start = start_of(in, v);
 
 	for (size_t i = 0; i < v->nr_words; i++) {
 		const struct shown_word *w = &v->words[i];
 
 		o = jot_item(j, list);
-		jot_count(j, o, "offset", w->va - user);
+		jot_offset(j, o, "offset", (int64_t)(w->va - start));
 		jot_va(j, o, "va", w->va);
 		if (w->readable)
 			jot_va(j, o, "value", w->value);
@@ -206,29 +227,50 @@ static void json_words(struct jot *j, json_t *root, const struct report_input *i
 	}
 }
 
+static void json_block_part(struct jot *j, json_t *root, const struct report_input *in,
+			    const struct show_view *view)
+{
+	const struct catalog *c = &in->pool->blocks;
+
+	json_block(j, root, "block", in, view->index);
+	json_meaning(j, root, in, catalog_tag(c, view->index));
+	json_header(j, root, in, view);
+	if (view->klass)
+		jot_count(j, root, "class_blocks", view->klass->blocks);
+	else
+		jot_null(j, root, "class_blocks");
+	if (view->index && adjoins(c, view->index - 1))
+		json_block(j, root, "before", in, view->index - 1);
+	else
+		jot_null(j, root, "before");
+	if (view->index + 1 < c->nr && adjoins(c, view->index))
+		json_block(j, root, "behind", in, view->index + 1);
+	else
+		jot_null(j, root, "behind");
+}
+
+static void json_no_block(struct jot *j, json_t *root)
+{
+	static const char *const keys[] = {
+		"block", "driver", "meaning", "header", "class_blocks", "before", "behind",
+	};
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		jot_null(j, root, keys[i]);
+}
+
 enum dl_status show_json(const struct report_input *in, const struct show_view *view,
 			 FILE *out)
 {
-	const struct catalog *c = &in->pool->blocks;
 	struct jot j = { false };
 	json_t *root = json_head(&j, "dumpleak.show/1", in);
 
+	json_reason(&j, root, in);
 	jot_va(&j, root, "address", view->asked_va);
-	json_block(&j, root, "block", in, view->index);
-	json_meaning(&j, root, in, catalog_tag(c, view->index));
-	json_header(&j, root, in, view);
-	if (view->klass)
-		jot_count(&j, root, "class_blocks", view->klass->blocks);
+	if (view->has_block)
+		json_block_part(&j, root, in, view);
 	else
-		jot_null(&j, root, "class_blocks");
-	if (view->index && adjoins(c, view->index - 1))
-		json_block(&j, root, "before", in, view->index - 1);
-	else
-		jot_null(&j, root, "before");
-	if (view->index + 1 < c->nr && adjoins(c, view->index))
-		json_block(&j, root, "behind", in, view->index + 1);
-	else
-		jot_null(&j, root, "behind");
+		json_no_block(&j, root);
 	json_words(&j, root, in, view);
 	jot_count(&j, root, "words_left_out", view->words_cut);
 	return jot_write(&j, root, out);

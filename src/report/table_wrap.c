@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_COLUMNS = 24, MIN_WRAP = 12, SEPARATOR = 2, TREE_STEP = 2 };
+enum { MAX_COLUMNS = 24, MIN_WRAP = 12, MIN_TREE = 8, SEPARATOR = 2, TREE_STEP = 2 };
 
 static size_t width_of(const char *s, size_t n)
 {
@@ -106,17 +106,20 @@ static char *broken(const char *s, size_t width)
 static bool break_column(struct libscols_table *t, size_t col, size_t width,
 			 struct libscols_iter *lines)
 {
+	bool tree = scols_column_is_tree(scols_table_get_column(t, col));
 	struct libscols_line *line;
 
 	scols_reset_iter(lines, SCOLS_ITER_FORWARD);
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): lines take over their texts */
 	while (!scols_table_next_line(t, lines, &line)) {
 		const char *s = scols_cell_get_data(scols_line_get_cell(line, col));
+		size_t drawn = tree ? TREE_STEP * depth_of(line) : 0, room;
 		char *text;
 
-		if (!s || width_of(s, strlen(s)) <= width)
+		room = width > drawn + MIN_TREE ? width - drawn : MIN_TREE;
+		if (!s || width_of(s, strlen(s)) <= room)
 			continue;
-		text = broken(s, width);
+		text = broken(s, room);
 		if (!text || scols_line_refer_data(line, col, text)) {
 			free(text);
 			return false;

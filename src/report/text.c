@@ -33,6 +33,7 @@ void report_text(const struct report_input *in, struct paper *p)
 	paper_blank(p);
 	text_headline(in, p);
 	text_dump(in, p);
+	minidump_text(in, p);
 	if (in->pool) {
 		text_pool(in, p);
 		text_reconciliation(in, p);

@@ -12,7 +12,9 @@ enum { TOP_ROWS = 15, SMALL_TEXT = 256 };
 
 /* text_dump.c */
 void text_dump(const struct report_input *in, struct paper *p);
-void text_notes(const struct dump_note *notes, size_t n, struct paper *p);
+
+/* text_devices.c */
+void text_devices(const struct os *os, struct paper *p);
 
 /* text_pool.c */
 void text_pool(const struct report_input *in, struct paper *p);

@@ -2,6 +2,8 @@
 /* Numbers and findings to the few words they take in a sentence or a cell. */
 #include "words.h"
 
+#include "dumpleak/report/bugcheck.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +46,72 @@ char *va_text(const struct os *os, uint64_t va, char out[24])
 	else
 		snprintf(out, 24, "%08" PRIx64, va);
 	return out;
+}
+
+char *guid_text(const uint8_t guid[16], char out[GUID_TEXT_MAX])
+{
+	int n = snprintf(out, GUID_TEXT_MAX, "%08" PRIX32 "-%04X-%04X-", le32(guid),
+			 (unsigned)le16(guid + 4), (unsigned)le16(guid + 6));
+
+	for (int i = 8; i < 16; i++)
+		n += snprintf(out + n, GUID_TEXT_MAX - (size_t)n, "%s%02X",
+			      i == 10 ? "-" : "", (unsigned)guid[i]);
+	return out;
+}
+
+bool place_text(const struct os *os, uint64_t va, char *out, size_t n)
+{
+	const struct module *m = os_module_at(os, va);
+
+	*out = '\0';
+	if (m) {
+		snprintf(out, n, "%s+0x%" PRIx64, m->name, va - m->base);
+		return true;
+	}
+	for (size_t i = 0; i < os->nr_unloaded; i++) {
+		const struct unloaded *u = &os->unloaded[i];
+
+		if (va < u->first_va || va >= u->end_va)
+			continue;
+		snprintf(out, n, "%s (unloaded)+0x%" PRIx64, u->name ? u->name : "unknown",
+			 va - u->first_va);
+		return true;
+	}
+	return false;
+}
+
+char *symbol_path(const struct pdb_id *pdb, char out[SYMBOL_PATH_MAX])
+{
+	snprintf(out, SYMBOL_PATH_MAX, "%s/%s%" PRIX32 "/%s", pdb->name, pdb->guid, pdb->age,
+		 pdb->name);
+	return out;
+}
+
+const char *attribute_text(unsigned bit, char out[16])
+{
+	const char *name = dump_attribute_name((uint32_t)1 << bit);
+
+	if (name)
+		return name;
+	snprintf(out, 16, "bit-%u", bit);
+	return out;
+}
+
+bool bugcheck_of(const struct report_input *in, struct bugcheck *out)
+{
+	const struct dump_header *h = in->dump.header;
+
+	if (h->bugcheck_code.known) {
+		out->code = h->bugcheck_code.value;
+		out->parameters = h->bugcheck_parameter;
+	} else if (in->os && in->os->bugcheck_code.known) {
+		out->code = in->os->bugcheck_code.value;
+		out->parameters = in->os->bugcheck_parameter;
+	} else {
+		return false;
+	}
+	out->name = bugcheck_name(out->code);
+	return true;
 }
 
 void driver_words(const struct os *os, const struct driver *driver,

@@ -36,6 +36,25 @@ static inline double ratio(uint64_t part, uint64_t whole)
 /** va_text - an address in the width of the machine: "81c3e008" */
 char *va_text(const struct os *os, uint64_t va, char out[24]);
 
+/** guid_text - 16 bytes as stored to "270A33FD-3DA6-460D-BA89-3C1BAE21E39B" */
+enum { GUID_TEXT_MAX = 37 };
+char *guid_text(const uint8_t guid[16], char out[GUID_TEXT_MAX]);
+
+/** symbol_path - "ntkrnlmp.pdb/GUIDage/ntkrnlmp.pdb", as symbol servers store it */
+enum { SYMBOL_PATH_MAX = 176 };
+char *symbol_path(const struct pdb_id *pdb, char out[SYMBOL_PATH_MAX]);
+
+/** attribute_text - one bit's name; "bit-11" where it has none */
+const char *attribute_text(unsigned bit, char out[16]);
+
+/** bugcheck_of - the header's bugcheck, or else what the kernel kept; false: none */
+struct bugcheck {
+	uint64_t code;
+	const char *name;                       /* NULL: not in our table */
+	const struct known_u64 *parameters;     /* four                   */
+};
+bool bugcheck_of(const struct report_input *in, struct bugcheck *out);
+
 /** driver_words - "\Driver\Disk (disk.sys)"; never empty */
 void driver_words(const struct os *os, const struct driver *driver,
 		  const struct module *module, char *out, size_t n);

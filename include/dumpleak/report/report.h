@@ -21,12 +21,21 @@
 /* The file and what its container says; all strings printable. */
 struct report_dump {
 	const char *path;
+	const char *const *paths;       /* of an image in several files: all of them */
+	size_t nr_paths;                /* 0: only @path                       */
 	const struct dump_header *header;
 	uint64_t pages_present, pages_absent;
 	bool pages_exact;               /* the file was seen to its end        */
 	const struct dump_note *notes;
 	size_t nr_notes;
 	const char *damage;             /* of the file itself; NULL if none    */
+	const struct dump_minidump *minidump;   /* NULL: holds pages           */
+};
+
+/* The file of --symbols; whether its kernel is this one, struct os says. */
+struct report_symbols {
+	const char *path;
+	const struct pdb_id *pdb;
 };
 
 /* Everything borrowed. NULL is "not found", with the reason beside it. */
@@ -34,6 +43,7 @@ struct report_input {
 	struct report_dump dump;
 	const struct os *os;
 	const char *os_reason;          /* why os is NULL                      */
+	const struct report_symbols *symbols;   /* NULL: none were given       */
 	const struct pool *pool;
 	const char *pool_reason;        /* why pool is NULL                    */
 	const struct ledger *ledger;
@@ -49,6 +59,9 @@ enum info_parts { INFO_MODULES = 1, INFO_DEVICES = 2, INFO_UNLOADED = 4 };
 /** report_text / report_json - the whole report of `analyze` */
 void report_text(const struct report_input *in, struct paper *p);
 enum dl_status report_json(const struct report_input *in, FILE *out);
+
+/** minidump_text - what a minidump holds instead of pool; nothing for other dumps */
+void minidump_text(const struct report_input *in, struct paper *p);
 
 /** info_text / info_json - what the dump is: no pool needed */
 void info_text(const struct report_input *in, unsigned parts, struct paper *p);
@@ -91,13 +104,21 @@ struct shown_word {
 /* What `show` prints: one block, whose contents the caller has read. */
 struct show_view {
 	uint64_t asked_va;
+	bool has_block;                 /* false: only words, of memory around it  */
 	size_t index;                   /* in the catalog                          */
 	uint8_t header[16];             /* as in memory                            */
 	bool header_readable;
-	const struct shown_word *words; /* of the user part, rising                */
+	const struct shown_word *words; /* of the user part, or from memory; rising */
 	size_t nr_words, words_cut;     /* words_cut: left out of a large block    */
 	const struct pool_class *klass; /* of blocks like this in use; may be NULL */
 };
+
+/**
+ * place_text - "ntoskrnl.exe+0x3f71a0" for @va in a loaded image, "old.sys
+ * (unloaded)+0x10" where one was; false, with @out empty, for everything else
+ */
+enum { PLACE_MAX = 320 };
+bool place_text(const struct os *os, uint64_t va, char *out, size_t n);
 
 void show_text(const struct report_input *in, const struct show_view *view,
 	       struct paper *p);
