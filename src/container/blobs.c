@@ -61,6 +61,9 @@ void blobs_read(struct container *c, uint64_t off)
 	off += le32(b + FILE_SIZE_OFF);
 	while (list && n < MAX_BLOBS && read_blob(c, off, &blob, &off))
 		list[n++] = blob;
+	if (n == MAX_BLOBS && read_blob(c, off, &blob, &off))
+		container_note(c, DL_OK, "%s: secondary data: more than %d streams, the rest "
+			       "is not listed", source_name(c->source), MAX_BLOBS);
 	c->header.blobs = n ? list : NULL;
 	c->header.nr_blobs = n;
 }

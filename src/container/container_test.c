@@ -31,7 +31,7 @@ static const struct refused table[] = {
 	{ "PK\3\4", 4, DL_UNSUPPORTED, "zip archive: unpack it first" },
 	{ "PAGEXXXX", 8, DL_CORRUPT, "neither DUMP nor DU64" },
 	{ "PAGE\0\0\0\0", 8, DL_CORRUPT, "neither DUMP nor DU64" },
-	{ "PAGEDU64", 8, DL_UNSUPPORTED, "64-bit" },
+	{ "PAGEDU64", 8, DL_CORRUPT, "NumberOfRuns at 0x88 is 0" },
 	{ "\177ELF\2\2\1", 7, DL_UNSUPPORTED, "big-endian" },
 	{ "hello world", 11, DL_NOTDUMP, "no memory dump" },
 	{ "\0\0\0\0", 4, DL_NOTDUMP, "no memory dump" },
@@ -69,25 +69,34 @@ static void test_refused_by_name(void **state)
 	}
 }
 
-static void test_64_bit_dumps(void **state)
+static void test_cut_header(void **state)
 {
 	struct dl_err err = { "" };
 
 	(void)state;
 	memset(image, 0, sizeof image);
 	memcpy(image, "PAGEDU64", 8);
-	put32(image + 0x30, 0x8664);
-	put32(image + 0xf98, 6);
-	assert_int_equal(try_open(sizeof image, &err), DL_UNSUPPORTED);
-	assert_string_equal(err.text, "some.file: 64-bit kernel bitmap dump (DumpType 6) of "
-			    "x64 (MachineImageType 0x8664): 64-bit dumps are not supported");
-	put32(image + 0x30, 0xaa64);
-	put32(image + 0xf98, 4);
-	assert_int_equal(try_open(sizeof image, &err), DL_UNSUPPORTED);
-	assert_non_null(strstr(err.text, "triage minidump (DumpType 4) of ARM64"));
-	assert_non_null(strstr(err.text, "holds no pool"));
-	assert_int_equal(try_open(0x800, &err), DL_CORRUPT);
-	assert_non_null(strstr(err.text, "cut inside its header, at 0x800"));
+	assert_int_equal(try_open(0x1fff, &err), DL_CORRUPT);
+	assert_non_null(strstr(err.text, "cut inside its header"));
+}
+
+/* Only formats that are split are taken as several files. */
+static void test_set_of_one_file_format(void **state)
+{
+	struct dl_err err = { "" };
+	struct source *s[2];
+	struct container *c;
+
+	(void)state;
+	memset(image, 0, sizeof image);
+	memcpy(image, "PAGEDU64", 8);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(source_open_memory((struct bytes){ image, sizeof image },
+						    "some.file", NULL, &s[i], NULL), DL_OK);
+	assert_int_equal(container_open_set(s, 2, &c, &err), DL_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "is one file, but 2 were given"));
+	for (int i = 0; i < 2; i++)
+		source_close(s[i]);
 }
 
 /* Whatever the magic, a file of any length below a header ends in a status. */
@@ -183,7 +192,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_by_name),
-		cmocka_unit_test(test_64_bit_dumps),
+		cmocka_unit_test(test_cut_header),
+		cmocka_unit_test(test_set_of_one_file_format),
 		cmocka_unit_test(test_short_files),
 		cmocka_unit_test(test_raw),
 		cmocka_unit_test(test_raw_smaller_than_a_page),

@@ -1,42 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * 32-bit dumps built in memory, sound and then malformed field by field. Every
- * page tells the number that its place in the file stands for.
+ * 32-bit dumps built in memory, sound and then malformed field by field.
  */
-#include "testing.h"
-
-enum { MAX_DUMP_PAGES = 64, FILLER = 0x45474150 };
-
-/* A dump under construction; fields are written at literal offsets. */
-struct image {
-	uint8_t p[(MAX_DUMP_PAGES + 4) * PAGE_BYTES];
-	size_t n;
-};
-
-static struct image im;
-
-static void header(uint32_t type)
-{
-	memset(&im, 0, sizeof im);
-	for (size_t i = 0; i < 0x1000; i += 4)
-		put32(im.p + i, FILLER);
-	memcpy(im.p, "PAGEDUMP", 8);
-	put32(im.p + 0x08, 0xf);
-	put32(im.p + 0x0c, 3790);
-	put32(im.p + 0x10, 0x39000);
-	put32(im.p + 0x20, 0x14c);
-	put32(im.p + 0x24, 1);
-	put32(im.p + 0x28, 0xe2);
-	im.p[0x5c] = 0;
-	put32(im.p + 0xf88, type);
-	im.n = 0x1000;
-}
-
-static void add_pages(uint32_t first, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++, im.n += PAGE_BYTES)
-		make_page(im.p + im.n, first + i);
-}
+#include "dmp_testing.h"
 
 static void put_run(unsigned i, uint32_t base, uint32_t count)
 {
@@ -47,7 +13,7 @@ static void put_run(unsigned i, uint32_t base, uint32_t count)
 /* PFNs 1..5, 0x10..0x13, 0x100: ten pages */
 static void complete(void)
 {
-	header(1);
+	header32(1);
 	put32(im.p + 0x64, 3);
 	put32(im.p + 0x68, 10);
 	put_run(0, 1, 5);
@@ -61,7 +27,7 @@ static void complete(void)
 /* PFNs 0, 3..6, 0x44: six pages of 0x47 bits, from 0x2000 */
 static void kernel(void)
 {
-	header(2);
+	header32(2);
 	im.n = 0x2000;
 	memcpy(im.p + 0x1000, "SDMPDUMP", 8);
 	put32(im.p + 0x1008, 1);
@@ -74,79 +40,6 @@ static void kernel(void)
 	add_pages(0, 1);
 	add_pages(3, 4);
 	add_pages(0x44, 1);
-}
-
-static struct source *source;
-
-static enum dl_status open_n(size_t n, struct container **c, struct dl_err *err)
-{
-	enum dl_status st;
-
-	assert_int_equal(source_open_memory((struct bytes){ im.p, n }, "d.dmp", NULL,
-					    &source, err), DL_OK);
-	*c = NULL;
-	st = container_open(source, c, err);
-	if (st) {
-		assert_memory_equal(err->text, "d.dmp: ", 7);
-		source_close(source);
-	}
-	return st;
-}
-
-static struct container *open_image(void)
-{
-	struct dl_err err = { "" };
-	struct container *c;
-
-	if (open_n(im.n, &c, &err))
-		fail_msg("%s", err.text);
-	return c;
-}
-
-static void close_image(struct container *c)
-{
-	container_close(c);
-	source_close(source);
-}
-
-static void check_page(struct container *c, uint64_t pfn, uint32_t number)
-{
-	uint8_t scratch[PAGE_BYTES];
-	const uint8_t *page;
-
-	assert_int_equal(container_page(c, pfn, scratch, &page, NULL), DL_OK);
-	assert_page(page, number);
-}
-
-static void check_absent(struct container *c, uint64_t pfn)
-{
-	uint8_t scratch[PAGE_BYTES];
-	const uint8_t *page;
-	struct dl_err err = { "" };
-
-	assert_int_equal(container_page(c, pfn, scratch, &page, &err), DL_ABSENT);
-	assert_memory_equal(err.text, "d.dmp: ", 7);
-}
-
-static void check_count(struct container *c, uint64_t want_present, uint64_t want_absent)
-{
-	uint64_t present, absent, failed;
-	bool exact;
-
-	container_count(c, &present, &absent, &exact);
-	assert_int_equal(present, want_present);
-	assert_int_equal(absent, want_absent);
-	assert_true(exact);
-	assert_int_equal(read_all(c, &failed), want_present);
-	assert_int_equal(failed, 0);
-}
-
-static size_t nr_notes(struct container *c)
-{
-	size_t n;
-
-	container_notes(c, &n);
-	return n;
 }
 
 static void test_complete(void **state)
@@ -281,16 +174,6 @@ static void test_kernel(void **state)
 	close_image(c);
 }
 
-/* One field made wrong: what is noted, and what is still there. */
-struct malformation {
-	const char *name;
-	void (*build)(void);
-	uint32_t off, value;    /* a dword written over the image      */
-	const char *note;       /* NULL: does not open                 */
-	const char *error;
-	uint64_t present, absent;
-};
-
 static void zero_run(void)
 {
 	complete();
@@ -325,70 +208,51 @@ static void huge_runs(void)
 }
 
 static const struct malformation malformations[] = {
-	{ "NumberOfRuns filler", complete, 0x64, FILLER,
+	{ "NumberOfRuns filler", complete, 0x64, 4, FILLER,
 	  "NumberOfRuns at 0x64 is 1162297680, impossible: taken as 3", NULL, 10, 0 },
-	{ "NumberOfRuns -1", complete, 0x64, 0xffffffff,
+	{ "NumberOfRuns -1", complete, 0x64, 4, 0xffffffff,
 	  "NumberOfRuns at 0x64 is 4294967295, impossible", NULL, 10, 0 },
-	{ "NumberOfRuns 87", complete, 0x64, 87, "is 87, impossible", NULL, 10, 0 },
-	{ "NumberOfRuns 0", complete, 0x64, 0, "is 0, impossible", NULL, 10, 0 },
-	{ "NumberOfPages", complete, 0x68, 11,
+	{ "NumberOfRuns 87", complete, 0x64, 4, 87, "is 87, impossible", NULL, 10, 0 },
+	{ "NumberOfRuns 0", complete, 0x64, 4, 0, "is 0, impossible", NULL, 10, 0 },
+	{ "NumberOfPages", complete, 0x68, 4, 11,
 	  "NumberOfPages at 0x68 is 11, but the runs add up to 10", NULL, 10, 0 },
-	{ "PageCount 0", zero_run, 0x68, 10, "PageCount of run 1 at 0x78 is 0", NULL, 10, 0 },
-	{ "overlap", overlap, 0x68, 10, "the runs at 0x6c overlap", NULL, 8, 0 },
-	{ "run past the file", long_run, 0x68, 1009,
+	{ "PageCount 0", zero_run, 0x68, 4, 10, "PageCount of run 1 at 0x78 is 0", NULL, 10, 0 },
+	{ "overlap", overlap, 0x68, 4, 10, "the runs at 0x6c overlap", NULL, 8, 0 },
+	{ "run past the file", long_run, 0x68, 4, 1009,
 	  "run 2 (PFN 0x100..0x4e7) needs the file up to 0x3f2000, which ends at 0xb000: "
 	  "999 of its pages are missing", NULL, 10, 999 },
-	{ "huge runs", huge_runs, 0x68, 1, "needs the file up to", NULL, 10,
+	{ "huge runs", huge_runs, 0x68, 4, 1, "needs the file up to", NULL, 10,
 	  (uint64_t)0xffffffff + 0xfffffff0 - 10 },
-	{ "machine", complete, 0x20, 0x184, "MachineImageType at 0x20 is 0x184", NULL, 10, 0 },
-	{ "PaeEnabled", complete, 0x5c, 7, "PaeEnabled at 0x5c is 7", NULL, 10, 0 },
-	{ "DumpType filler", complete, 0xf88, FILLER, "taken as 1", NULL, 10, 0 },
-	{ "DumpType filler, SDMP", kernel, 0xf88, FILLER, "taken as 2", NULL, 6, 0 },
-	{ "DumpType 3", complete, 0xf88, 3, NULL, "header-only dump", 0, 0 },
-	{ "DumpType 4", complete, 0xf88, 4, NULL, "triage minidump: holds no pool", 0, 0 },
-	{ "DumpType 5", complete, 0xf88, 5, NULL, "DumpType 5 at 0xf88", 0, 0 },
-	{ "DumpType 6", complete, 0xf88, 6, NULL, "DumpType 6 at 0xf88", 0, 0 },
-	{ "DumpType 99", complete, 0xf88, 99, NULL, "unknown type", 0, 0 },
-	{ "no SDMP", kernel, 0x1000, 0, NULL, "signature at 0x1000", 0, 0 },
-	{ "BitmapSize 0", kernel, 0x1010, 0, NULL, "BitmapSize at 0x1010 is 0x0", 0, 0 },
-	{ "BitmapSize huge", kernel, 0x1010, 0xffffffff, NULL, "BitmapSize at 0x1010", 0, 0 },
-	{ "bitmap past the file", kernel, 0x1010, 0x100000, NULL,
+	{ "machine", complete, 0x20, 4, 0x184, "MachineImageType at 0x20 is 0x184", NULL, 10, 0 },
+	{ "PaeEnabled", complete, 0x5c, 4, 7, "PaeEnabled at 0x5c is 7", NULL, 10, 0 },
+	{ "DumpType filler", complete, 0xf88, 4, FILLER, "taken as 1", NULL, 10, 0 },
+	{ "DumpType filler, SDMP", kernel, 0xf88, 4, FILLER, "taken as 2", NULL, 6, 0 },
+	{ "DumpType 3", complete, 0xf88, 4, 3, NULL,
+	  "32-bit header-only dump (DumpType 3 at 0xf88): holds no memory", 0, 0 },
+	{ "DumpType 8", complete, 0xf88, 4, 8, NULL, "(DumpType 8 at 0xf88): not supported", 0, 0 },
+	{ "DumpType 99", complete, 0xf88, 4, 99, NULL, "unknown type", 0, 0 },
+	{ "encrypted", complete, 0x8a0, 4, 0x100, NULL,
+	  "encrypted dump (Attributes 0x100 at 0x8a0)", 0, 0 },
+	{ "no room", complete, 0x8a0, 4, 4, "too little room for the whole dump", NULL, 10, 0 },
+	{ "no SDMP", kernel, 0x1000, 4, 0, NULL, "signature at 0x1000", 0, 0 },
+	{ "BitmapSize 0", kernel, 0x1010, 4, 0, NULL, "BitmapSize at 0x1010 is 0x0", 0, 0 },
+	{ "BitmapSize huge", kernel, 0x1010, 4, 0xffffffff, NULL, "BitmapSize at 0x1010", 0, 0 },
+	{ "bitmap past the file", kernel, 0x1010, 4, 0x100000, NULL,
 	  "the bitmap would end at 0x21020, the file ends at 0x8000", 0, 0 },
-	{ "SizeOfBitMap", kernel, 0x1018, 0x40, "SizeOfBitMap at 0x1018 is 0x40", NULL, 6, 0 },
-	{ "Pages", kernel, 0x1014, 7, "Pages at 0x1014 is 7, but 6 bits are set", NULL, 6, 0 },
-	{ "bits beyond", bits_beyond, 0x1014, 6, "bits set beyond BitmapSize", NULL, 6, 0 },
-	{ "HeaderSize inside", kernel, 0x100c, 0x1000, "inside the bitmap", NULL, 6, 0 },
-	{ "HeaderSize odd", kernel, 0x100c, 0x2010, "no multiple of a page", NULL, 6, 0 },
-	{ "HeaderSize past the file", kernel, 0x100c, 0xfffff000,
+	{ "SizeOfBitMap", kernel, 0x1018, 4, 0x40, "SizeOfBitMap at 0x1018 is 0x40", NULL, 6, 0 },
+	{ "Pages", kernel, 0x1014, 4, 7, "Pages at 0x1014 is 7, but 6 bits are set", NULL, 6, 0 },
+	{ "bits beyond", bits_beyond, 0x1014, 4, 6, "bits set beyond BitmapSize", NULL, 6, 0 },
+	{ "HeaderSize inside", kernel, 0x100c, 4, 0x1000, "inside the bitmap", NULL, 6, 0 },
+	{ "HeaderSize odd", kernel, 0x100c, 4, 0x2010, "no multiple of a page", NULL, 6, 0 },
+	{ "HeaderSize past the file", kernel, 0x100c, 4, 0xfffff000,
 	  "6 of the 6 pages that its header promises are missing", NULL, 0, 6 },
 };
-
-static void check_malformation(const struct malformation *m)
-{
-	struct dl_err err = { "" };
-	struct container *c;
-	enum dl_status st;
-
-	m->build();
-	put32(im.p + m->off, m->value);
-	st = open_n(im.n, &c, &err);
-	assert_int_equal(st == DL_OK, m->note != NULL);
-	if (st) {
-		assert_non_null(strstr(err.text, m->error));
-		return;
-	}
-	assert_note(c, m->note);
-	check_count(c, m->present, m->absent);
-	close_image(c);
-}
 
 static void test_malformations(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof malformations / sizeof malformations[0]; i++) {
-		print_message("    %s\n", malformations[i].name);
+	for (size_t i = 0; i < sizeof malformations / sizeof malformations[0]; i++)
 		check_malformation(&malformations[i]);
-	}
 }
 
 static void test_run_count_that_fits_nothing(void **state)
@@ -439,42 +303,17 @@ static void test_unsorted_runs(void **state)
 	close_image(c);
 }
 
-/* What a file of @n bytes still has of @pages pages from 0x1000 or 0x2000 on. */
-static void check_truncated(size_t n, size_t pages_off, uint64_t pages)
-{
-	struct dl_err err = { "" };
-	struct container *c;
-	uint64_t whole = n > pages_off ? (n - pages_off) / PAGE_BYTES : 0;
-	enum dl_status st;
-
-	if (n < 8) { /* no signature left */
-		assert_int_equal(open_n(n, &c, &err), DL_NOTDUMP);
-		return;
-	}
-	st = open_n(n, &c, &err);
-	if (st) {
-		assert_int_equal(st, DL_CORRUPT);
-		assert_true(n < 0x1030);
-		assert_non_null(strstr(err.text, "0x"));
-		return;
-	}
-	check_count(c, whole, pages - whole);
-	if (whole < pages)
-		assert_note(c, "pages that its header promises are missing");
-	close_image(c);
-}
-
 static void test_every_truncation(void **state)
 {
 	(void)state;
 	complete();
 	for (size_t n = 1; n <= im.n; n += n % PAGE_BYTES > 16 && n > 0x1040 ? 511 : 1)
-		check_truncated(n, 0x1000, 10);
-	check_truncated(im.n, 0x1000, 10);
+		check_truncated(n, 0x1000, 0x1000, 10);
+	check_truncated(im.n, 0x1000, 0, 10);
 	kernel();
 	for (size_t n = 1; n <= im.n; n += n % PAGE_BYTES > 64 && n > 0x1040 ? 511 : 1)
-		check_truncated(n, 0x2000, 6);
-	check_truncated(im.n, 0x2000, 6);
+		check_truncated(n, 0x2000, 0x1030, 6);
+	check_truncated(im.n, 0x2000, 0, 6);
 }
 
 /* Compressed, the end is not known beforehand: pages fail as they are asked for. */

@@ -8,6 +8,7 @@
  */
 #include "dmp.h"
 
+#include "dmp_header.h"
 #include "source_impl.h"
 
 #include <inttypes.h>
@@ -120,7 +121,7 @@ static enum dl_status read_bits(struct container *c, const struct summary *s,
 
 /* ---- the shape ---- */
 
-/* The possible shape whose bits add up; else the first possible one. */
+/* The possible shape whose bits add up; else the first usual one that is possible. */
 static const struct bitmap_shape *best_shape(struct container *c, struct bytes b)
 {
 	const struct dmp_width *w = ((struct dmp *)c->state)->width;
@@ -130,31 +131,40 @@ static const struct bitmap_shape *best_shape(struct container *c, struct bytes b
 	struct summary s = { 0 };
 
 	for (size_t i = 0; !best && i < w->nr_shapes; i++) {
-		if (!read_shape(w, &w->shapes[i], b, &s) || !is_possible(&s) ||
-		    read_bits(c, &s, &copy, &bits, NULL))
+		if (!read_shape(w, &w->shapes[i], b, &s) || !is_possible(&s))
 			continue;
-		if (!first)
+		if (!first && !s.shape->words) /* even if cut: then that is to be said */
 			first = s.shape;
-		if (bitmap_count(bits, s.nr_bits) == s.nr_pages)
+		if (!read_bits(c, &s, &copy, &bits, NULL) &&
+		    bitmap_count(bits, s.nr_bits) == s.nr_pages)
 			best = s.shape;
 	}
 	free(copy);
 	return best ? best : first;
 }
 
-/* Of a header that is wrong in any shape: the one that has all of its fields. */
+static unsigned is_written(struct bytes b, struct field f, uint64_t most)
+{
+	uint64_t v = field_or(b, f, 0);
+
+	return v && v <= most && !dmp_is_filler(v, f.width);
+}
+
+/* Of a header that is wrong in any shape: the one that has most of its fields. */
 static const struct bitmap_shape *likely_shape(const struct dmp_width *w, struct bytes b)
 {
+	const uint64_t max_off = (uint64_t)1 << MAX_FIRST_PAGE_BITS;
 	const struct bitmap_shape *best = &w->shapes[0];
-	unsigned most = 0;
+	unsigned most = 0, n;
 
 	for (size_t i = 0; i < w->nr_shapes; i++) {
 		const struct bitmap_shape *k = &w->shapes[i];
-		unsigned n = 0;
 
-		n += field_or(b, k->first_page, 0) != 0;
-		n += field_or(b, k->nr_bits, 0) != 0;
-		n += field_or(b, k->nr_pages, 0) != 0;
+		if (k->words)
+			continue;
+		n = is_written(b, k->first_page, max_off);
+		n += is_written(b, k->nr_bits, w->max_bits);
+		n += is_written(b, k->nr_pages, w->max_bits);
 		if (n > most) {
 			best = k;
 			most = n;

@@ -25,6 +25,7 @@ struct ranges {
 	uint64_t first_page;
 	uint64_t off, end;      /* of the list, as far as it can go */
 	uint64_t total;         /* 0: ends at PFN 0                  */
+	uint64_t left;          /* ranges that may still come        */
 	uint64_t sum;
 };
 
@@ -66,8 +67,12 @@ static enum dl_status read_head(struct container *c, struct ranges *r, struct dl
 	metadata = le64(b + METADATA_OFF);
 	r->first_page = le64(b + FIRST_PAGE_OFF);
 	r->off = BASE + RDMP_BYTES;
-	if (d->type == TYPE_COMPLETE)
+	r->left = UINT64_MAX;
+	if (d->type == TYPE_COMPLETE) {
 		r->total = le64(b + TOTAL_OFF);
+		if (le32(b + NR_RANGES_OFF))
+			r->left = le32(b + NR_RANGES_OFF);
+	}
 	if (metadata - 0x20 != r->first_page - (BASE + 0x40))
 		container_note(c, DL_CORRUPT, "%s: MetadataSize at 0x%x is 0x%" PRIx64
 			       ", which does not lead to FirstPageOffset (0x%" PRIx64
@@ -83,9 +88,10 @@ static enum dl_status add_range(struct container *c, struct ranges *r, uint64_t 
 	struct dmp *d = c->state;
 	uint64_t first = le64(p), n = le64(p + 8);
 
-	*more = r->total ? r->sum < r->total : first != 0;
+	*more = r->left && (r->total ? r->sum < r->total : first != 0);
 	if (!*more)
 		return DL_OK;
+	r->left--;
 	if (first >> DMP_PFN_BITS || n >> DMP_PFN_BITS)
 		return err_set(err, DL_CORRUPT, "%s: range at 0x%" PRIx64 " is 0x%" PRIx64
 			       " pages from PFN 0x%" PRIx64 ", more than any machine has",
