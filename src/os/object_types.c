@@ -370,7 +370,10 @@ void object_types_read(struct os *os, uint64_t root_va)
 
 bool os_symbol_va(struct os *os, const char *name, uint64_t *va)
 {
-	(void)name;
-	(void)va;
-	return os->symbols && false;
+	uint64_t rva;
+
+	if (!os->symbols || !os->kernel_base || !symbols_rva(os->symbols, name, &rva))
+		return false;
+	*va = os->kernel_base + rva;
+	return true;
 }

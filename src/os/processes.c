@@ -257,6 +257,14 @@ static enum fit thread_list_fit(struct os *os, const struct process *p)
 	return nr_odd ? MISFITS : CANNOT_TELL;
 }
 
+/* Some rows hold only the fields that have a witness. */
+static bool row_is_whole(const struct process_layout *l)
+{
+	return field_has(l->pid) && field_has(l->links) && field_has(l->image_name) &&
+	       field_has(l->dtb) && field_has(l->threads) && field_has(l->thread_links) &&
+	       field_has(l->thread_process) && field_has(l->thread_id);
+}
+
 /*
  * The first process on the list is System, with PID 4; so is what the row makes
  * of it, or it is not this kernel's row. Where System's page is missing, any
@@ -269,7 +277,7 @@ static enum fit row_fit(struct os *os)
 	uint64_t entry = os->processes_va, there;
 	struct process p;
 
-	for (int i = 0; i < ENOUGH; i++) {
+	for (int i = 0; i < ENOUGH && row_is_whole(l); i++) {
 		uint64_t va;
 
 		if (!ptr_at(os, entry, &entry) || entry == os->processes_va)
@@ -281,12 +289,16 @@ static enum fit row_fit(struct os *os)
 			return MISFITS;
 		return thread_list_fit(os, &p) == MISFITS ? MISFITS : FITS;
 	}
-	return CANNOT_TELL;
+	return row_is_whole(l) ? CANNOT_TELL : MISFITS;
 }
 
-/* Servicing moved these fields within a build: the first row that fits is taken. */
+/*
+ * The first row that fits is taken. Where servicing moved a field or two within
+ * a build there is nothing to remark; EPROCESS itself keeps its shape then.
+ */
 static bool pick_row(struct os *os)
 {
+	const struct field own = os->layout.process.image_name;
 	enum fit fit = row_fit(os);
 	uint32_t tried = 1;
 
@@ -296,7 +308,7 @@ static bool pick_row(struct os *os)
 		os_note(os, DL_CORRUPT, "EPROCESS and ETHREAD of build %u do not fit what memory "
 			"shows, nor do those of other builds (%u tried): processes and threads were "
 			"left out", os->build, tried);
-	else if (tried > 1)
+	else if (own.off != os->layout.process.image_name.off)
 		os_note(os, DL_OK, "EPROCESS and ETHREAD are not those expected of build %u: row %u "
 			"of the known ones fits", os->build, tried);
 	return fit != MISFITS;

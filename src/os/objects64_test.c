@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Object headers of every 64-bit generation, and what happens where they, the
+ * directories or the lists are wrong or not in the dump.
+ */
+#include "test_machine64.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+/* Offsets: public PDBs of 5.2.3790.3959, 7 SP1, 8.1, 19041, 26100; ARM64: a 22000 dump */
+static const struct generation nt52 = {
+	.name = "2003 SP2", .machine = 0x8664, .build = 3790,
+	.type_name = 0x78, .type_number = 0x90, .pid = 0xd8, .image = 0x268, .threads = 0x290,
+	.thread_links = 0x3d0, .thread_process = 0x3b8, .thread_id = 0x360, .stack_base = 0x240,
+};
+static const struct generation nt61 = {
+	.name = "7 SP1", .machine = 0x8664, .build = 7601, .numbered = true,
+	.type_name = 0x10, .type_number = 0x28, .pid = 0x180, .image = 0x2e0, .threads = 0x308,
+	.thread_links = 0x420, .thread_process = 0x210, .thread_id = 0x3b8, .stack_base = 0x278,
+};
+static const struct generation nt63 = {
+	.name = "8.1", .machine = 0x8664, .build = 9600, .numbered = true,
+	.type_name = 0x10, .type_number = 0x28, .pid = 0x2e0, .image = 0x438, .threads = 0x470,
+	.thread_links = 0x688, .thread_process = 0x220, .thread_id = 0x628, .stack_base = 0x38,
+};
+static const struct generation nt10 = {
+	.name = "10 2004", .machine = 0x8664, .build = 19041, .numbered = true, .cookie = true,
+	.type_name = 0x10, .type_number = 0x28, .pid = 0x440, .image = 0x5a8, .threads = 0x5e0,
+	.thread_links = 0x4e8, .thread_process = 0x220, .thread_id = 0x480, .stack_base = 0x38,
+	.timestamp = 0x9c,
+};
+static const struct generation nt10_24h2 = {
+	.name = "11 24H2", .machine = 0x8664, .build = 26100, .numbered = true, .cookie = true,
+	.type_name = 0x10, .type_number = 0x28, .pid = 0x1d0, .image = 0x338, .threads = 0x370,
+	.thread_links = 0x578, .thread_process = 0x220, .thread_id = 0x510, .stack_base = 0x38,
+	.timestamp = 0x9c,
+};
+static const struct generation nt10_arm = {
+	.name = "11, ARM64", .machine = 0xaa64, .build = 22000, .numbered = true, .cookie = true,
+	.type_name = 0x10, .type_number = 0x28, .pid = 0x3f8, .image = 0x560, .threads = 0x598,
+	.thread_links = 0x558, .thread_process = 0x240, .thread_id = 0x4f0, .stack_base = 0x38,
+	.timestamp = 0x9c,
+};
+
+static int setup(void **state)
+{
+	struct machine64 *m = calloc(1, sizeof *m);
+
+	*state = m;
+	if (!m)
+		return -1;
+	m->ram = malloc(RAM64);
+	if (!m->ram)
+		return -1;
+	machine64_build(m, &nt10);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine64 *m = *state;
+
+	machine64_close(m);
+	free(m->ram);
+	free(m);
+	return 0;
+}
+
+static struct os *opened(struct machine64 *m)
+{
+	struct dl_err err = { "" };
+
+	if (machine64_open(m, &err))
+		fail_msg("%s: %s", m->g->name, err.text);
+	return &m->os;
+}
+
+static bool has_note(const struct os *os, const char *words)
+{
+	for (size_t i = 0; i < os->nr_notes; i++)
+		if (strstr(os->notes[i].text, words))
+			return true;
+	return false;
+}
+
+static void check_modules(const struct os *os, const struct generation *g)
+{
+	assert_int_equal(os->nr_modules, 2);
+	assert_int_equal(os->modules[1].base, va64(DRIVER64));
+	assert_int_equal(os->modules[1].size_bytes, DRIVER64_BYTES);
+	assert_string_equal(os->modules[1].name, "leaky.sys");
+	assert_int_equal(os->modules[1].timestamp, g->timestamp ? 0x5d6f1a2b : 0);
+	assert_int_equal(os->nr_unloaded, 1);
+	assert_string_equal(os->unloaded[0].name, "gone.sys");
+	assert_int_equal(os->unloaded[0].end_va - os->unloaded[0].first_va, 0x4000);
+}
+
+static void check_objects(const struct os *os)
+{
+	const struct device *one = os_device_at(os, va64(body64(O_DEV1)));
+	const struct device *two = os_device_at(os, va64(body64(O_DEV2)));
+
+	assert_int_equal(os->nr_drivers, 1);
+	assert_string_equal(os->drivers[0].name, "\\Driver\\Leaky");
+	assert_string_equal(os->modules[os->drivers[0].module].name, "leaky.sys");
+	assert_int_equal(os->nr_devices, 2);
+	assert_non_null(one);
+	assert_non_null(two);
+	assert_string_equal(one->name, "\\Device\\Leaky0");
+	assert_string_equal(two->name, "");
+	assert_int_equal(one->found, FOUND_DIRECTORY);
+	assert_int_equal(two->found, FOUND_LINK);
+	assert_int_equal(one->attached_va, two->va);
+	assert_int_equal(two->attached_to_va, one->va);
+	assert_int_equal(one->extension_va, one->va + 0x150);
+	assert_int_equal(one->extension_bytes, 0x40);
+}
+
+static void check_processes(const struct os *os)
+{
+	assert_int_equal(os->nr_processes, 1);
+	assert_int_equal(os->processes[0].pid, 4);
+	assert_string_equal(os->processes[0].image, "System");
+	assert_int_equal(os->processes[0].dtb_pa, PML4);
+	assert_int_equal(os->processes[0].user_dtb_pa, 0);
+	assert_int_equal(os->nr_threads, 1);
+	assert_int_equal(os->threads[0].stack_first, va64(STACK64));
+	assert_int_equal(os->threads[0].stack_end, va64(STACK64 + 0x6000));
+}
+
+static void every_generation(void **state)
+{
+	static const struct generation *const all[] = {
+		&nt52, &nt61, &nt63, &nt10, &nt10_24h2, &nt10_arm,
+	};
+	struct machine64 *m = *state;
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		uint64_t directory;
+
+		machine64_build(m, all[i]);
+		opened(m);
+		if (m->os.nr_notes)
+			fail_msg("%s: %s", all[i]->name, m->os.notes[0].text);
+		check_modules(&m->os, all[i]);
+		check_objects(&m->os);
+		check_processes(&m->os);
+		assert_int_equal(m->os.has_type_cookie, all[i]->cookie);
+		assert_int_equal(m->os.type_cookie, all[i]->cookie ? m->cookie : 0);
+		assert_int_equal(object_kind_of(&m->os, va64(type64(T_EVENT))), OBJECT_OTHER);
+		assert_string_equal(object_name(&m->os, va64(type64(T_EVENT)), &directory), "Event");
+		assert_int_equal(directory, va64(body64(O_TYPES_DIR)));
+		assert_null(object_name(&m->os, va64(body64(O_DEV2)), &directory));
+		machine64_close(m);
+	}
+}
+
+/* One header of a type is damaged: the others outvote it. */
+static void wrong_cookie(void **state)
+{
+	struct machine64 *m = *state;
+
+	m->ram[type64(T_TYPE) - 0x30 + 0x18] ^= 0x55;
+	check_objects(opened(m));
+	assert_int_equal(m->os.type_cookie, m->cookie);
+	assert_true(has_note(&m->os, "1 of 6 object types have a header that does not say so"));
+}
+
+/* The row of the build says otherwise than memory: a neighbour's is taken, with a note. */
+static void neighbours(void **state)
+{
+	struct generation g = nt63;
+	struct machine64 *m = *state;
+
+	g.cookie = true;
+	machine64_build(m, &g);
+	check_objects(opened(m));
+	assert_int_equal(m->os.type_cookie, m->cookie);
+	assert_true(has_note(&m->os, "disguised by a cookie, unlike in build 9600"));
+	machine64_close(m);
+
+	g = nt10;
+	g.cookie = false;
+	machine64_build(m, &g);
+	check_objects(opened(m));
+	assert_false(m->os.has_type_cookie);
+	assert_true(has_note(&m->os, "not disguised, unlike in build 19041"));
+	machine64_close(m);
+
+	g = nt61;       /* headers with pointers */
+	g.numbered = false;
+	machine64_build(m, &g);
+	check_objects(opened(m));
+	assert_true(has_note(&m->os, "object headers are not those of build 7601"));
+	machine64_close(m);
+
+	g = nt52;       /* and without */
+	g.numbered = true;
+	g.type_name = 0x10;
+	g.type_number = 0x28;
+	machine64_build(m, &g);
+	check_objects(opened(m));
+	assert_true(has_note(&m->os, "object headers are not those of build 3790"));
+}
+
+/* No row fits: nothing is said by type, structure still tells drivers and devices. */
+static void no_row_fits(void **state)
+{
+	struct machine64 *m = *state;
+
+	for (int i = 0; i < NR_TYPES; i++)
+		m->ram[type64(i) - 0x30 + 0x18] = (uint8_t)(i * 0x21);
+	opened(m);
+	assert_true(has_note(&m->os, "of build 19041 do not fit what memory shows"));
+	check_objects(&m->os);
+	assert_int_equal(object_kind_of(&m->os, va64(body64(O_ROOT))), OBJECT_UNKNOWN);
+}
+
+/* Without \ObjectTypes one type is left, which proves nothing. */
+static void types_absent(void **state)
+{
+	struct machine64 *m = *state;
+
+	absent64(m, body64(O_TYPES_DIR));
+	check_objects(opened(m));
+	assert_true(has_note(&m->os, "the table of object types is not in this image"));
+	assert_true(has_note(&m->os, "of the object directories"));
+	machine64_close(m);
+
+	machine64_build(m, &nt52);      /* the types' names are there, needless of a list */
+	absent64(m, body64(O_TYPES_DIR));
+	check_objects(opened(m));
+	machine64_close(m);
+
+	machine64_build(m, &nt52);
+	absent64(m, TYPES64);           /* nor the types: by structure */
+	absent64(m, TYPES64 + 0x1000);
+	check_objects(opened(m));
+}
+
+/* Each page in turn is missing: what is left is found, and something is said. */
+static void any_page_absent(void **state)
+{
+	struct machine64 *m = *state;
+
+	for (uint32_t pa = KERNEL64; pa < EVENT64; pa += 0x1000) {
+		machine64_build(m, &nt10);
+		absent64(m, pa);
+		opened(m);
+		assert_true(m->os.nr_drivers <= 1 && m->os.nr_devices <= 2);
+		if (pa == LDR64_0)
+			assert_true(has_note(&m->os, "part of the module list is not"));
+		if (pa == (VARS & ~0xfffu))
+			assert_int_equal(m->os.nr_drivers + m->os.nr_unloaded, 0);
+		if (pa == (body64(O_DEV1) & ~0xfffu)) {
+			assert_int_equal(m->os.nr_devices, 0);
+			assert_int_equal(m->os.nr_drivers, 1);
+			assert_true(has_note(&m->os, "1 object that drivers and devices lead to is"));
+		}
+		if (pa == (body64(O_DEV2) & ~0xfffu))
+			assert_int_equal(m->os.nr_devices, 1);
+		if (pa == PROCESS64)
+			assert_true(has_note(&m->os, "the list of processes breaks off"));
+		if (pa == THREAD64)
+			assert_true(has_note(&m->os, "the list of threads breaks off"));
+		machine64_close(m);
+	}
+}
+
+static void loops(void **state)
+{
+	struct machine64 *m = *state;
+	uint32_t one = body64(O_DEV1), two = body64(O_DEV2);
+
+	/* \Device lists the root, and its chain comes back to itself */
+	entry64(m, O_DEVICE_DIR, 5, ENTRIES64 + 0x800, body64(O_ROOT));
+	set64(m, entry_of(O_DEV1), va64(entry_of(O_DEV1)));
+	set64(m, entry_of(NR_BODIES + T_EVENT), va64(entry_of(NR_BODIES + T_EVENT)));
+	set64(m, two + 0x10, va64(one));                /* NextDevice     */
+	set64(m, two + 0x18, va64(two));                /* AttachedDevice */
+	set64(m, one + 0x190 + 0x30, va64(two));        /* AttachedTo     */
+	opened(m);
+	assert_int_equal(m->os.nr_devices, 2);
+	assert_true(has_note(&m->os, "object directory \\Device\\\\ at VA"));
+	assert_true(has_note(&m->os, "object directory \\Device: an entry at VA"));
+	assert_true(has_note(&m->os, "leads back to itself by NextDevice"));
+	assert_true(has_note(&m->os, "leads back to itself by AttachedDevice"));
+	assert_true(has_note(&m->os, "leads back to itself by AttachedTo"));
+	assert_true(has_note(&m->os, "attached above that has another below"));
+}
+
+static void links_into_nothing(void **state)
+{
+	struct machine64 *m = *state;
+
+	set64(m, body64(O_DEV2) + 0x10, 0x10000);               /* a user address */
+	set64(m, body64(O_DEV2) + 0x18, va64(STACK64));         /* no device      */
+	set64(m, body64(O_DEV2) + 0x190 + 0x30, NOWHERE);
+	opened(m);
+	assert_int_equal(m->os.nr_devices, 2);
+	assert_true(has_note(&m->os, "has 0x10000 as its next device, which is none"));
+	assert_true(has_note(&m->os, "as its device above, which is none"));
+	assert_true(has_note(&m->os, "1 object that drivers and devices lead to is not"));
+}
+
+/* A driver that another driver's extension claims is none. */
+static void driver_extension_of_another(void **state)
+{
+	struct machine64 *m = *state;
+
+	set64(m, body64(O_DRIVER) + 0x150, va64(body64(O_DEV1)));
+	opened(m);
+	assert_int_equal(m->os.nr_drivers, 0);
+	assert_true(has_note(&m->os, "\\Driver\\Leaky at VA 0xfffff8000005c100 is listed as a driver"));
+}
+
+static void wild_modules(void **state)
+{
+	struct machine64 *m = *state;
+
+	set64(m, LDR64_1 + 0x30, UINT64_C(0x0001000000000000));         /* not canonical */
+	assert_int_equal(opened(m)->nr_modules, 1);
+	assert_true(has_note(&m->os, "where the module list leads"));
+	machine64_close(m);
+	set64(m, LDR64_1 + 0x30, UINT64_C(0xfffffffffffff000));         /* beyond the end */
+	assert_int_equal(opened(m)->nr_modules, 1);
+	machine64_close(m);
+	set64(m, LDR64_1, va64(LDR64_0));
+	assert_true(has_note(opened(m), "the module list runs into itself"));
+}
+
+static void unloaded_rows(void **state)
+{
+	struct machine64 *m = *state;
+	uint32_t row = UNLOADED64 + 0x28;
+
+	/* a name that claims more than its buffer, and ranges that cannot be */
+	set(m, row, 0xfffe, 2);
+	set(m, row + 2, 8, 2);
+	set64(m, row + 0x28 + 0x10, NOWHERE);
+	set64(m, row + 0x28 + 0x18, NOWHERE - 0x1000);
+	set64(m, row + 0x50 + 0x10, 0x1000);
+	set64(m, row + 0x50 + 0x18, 0x2000);
+	opened(m);
+	assert_int_equal(m->os.nr_unloaded, 1);
+	assert_string_equal(m->os.unloaded[0].name, "gone");
+	assert_true(has_note(&m->os, "2 rows for unloaded drivers hold no range"));
+	machine64_close(m);
+	set64(m, VARS + 0x20, NOWHERE);
+	assert_int_equal(opened(m)->nr_unloaded, 0);
+	assert_true(has_note(&m->os, "50 of the 50 rows for unloaded drivers are not"));
+}
+
+/* Another build's process row fits, or none does. */
+static void process_rows(void **state)
+{
+	struct generation g = nt10;
+	struct machine64 *m = *state;
+
+	g.pid = nt10_24h2.pid;
+	g.image = nt10_24h2.image;
+	g.threads = nt10_24h2.threads;
+	g.thread_links = nt10_24h2.thread_links;
+	g.thread_id = nt10_24h2.thread_id;
+	machine64_build(m, &g);
+	check_processes(opened(m));
+	assert_true(has_note(&m->os, "not those expected of build 19041"));
+	machine64_close(m);
+
+	set64(m, PROCESS64 + g.pid, 6);
+	assert_int_equal(opened(m)->nr_processes, 0);
+	assert_true(has_note(&m->os, "EPROCESS and ETHREAD of build 19041 do not fit"));
+	machine64_close(m);
+
+	machine64_build(m, &nt10);
+	set64(m, PROCESS64 + 0x388, PDPT | 0x802);      /* UserDirectoryTableBase */
+	assert_int_equal(opened(m)->processes[0].user_dtb_pa, PDPT);
+}
+
+static void events(void **state)
+{
+	struct machine64 *m = *state;
+	struct os *os;
+
+	set_list(m, (const uint32_t[]){ EVENT64 + 8 }, 1);
+	os = opened(m);
+	set(m, EVENT64, 0x00060001, 4);
+	assert_true(objects_is_event(os, va64(EVENT64)));
+	assert_string_equal(objects_dispatcher_name(os, va64(EVENT64)), "KEVENT");
+	assert_false(objects_is_event(os, va64(EVENT64) + 4));
+	assert_false(objects_is_event(os, EVENT64));
+	assert_false(objects_is_event(os, UINT64_MAX - 7));
+	set(m, EVENT64, 0x00040001, 4);                 /* x86's size */
+	assert_false(objects_is_event(os, va64(EVENT64)));
+	set(m, EVENT64, 0x000e0002, 4);
+	assert_string_equal(objects_dispatcher_name(os, va64(EVENT64)), "KMUTANT");
+	assert_string_equal(objects_dispatcher_name(os, va64(THREAD64)), "KTHREAD");
+	assert_string_equal(objects_dispatcher_name(os, va64(PROCESS64)), "KPROCESS");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_generation), TEST(wrong_cookie), TEST(neighbours), TEST(no_row_fits),
+		TEST(types_absent), TEST(any_page_absent), TEST(loops), TEST(links_into_nothing),
+		TEST(driver_extension_of_another), TEST(wild_modules), TEST(unloaded_rows),
+		TEST(process_rows), TEST(events),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
