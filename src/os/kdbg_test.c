@@ -117,8 +117,9 @@ static void layout_rows(void **state)
 		const char *says;
 	} rows[] = {
 		{ 0x14c, 2600, DL_OK, NULL }, { 0x14c, 3790, DL_OK, NULL },
-		{ 0x14c, 2195, DL_UNSUPPORTED, "2195" }, { 0x14c, 6000, DL_UNSUPPORTED, "6000" },
-		{ 0x8664, 3790, DL_UNSUPPORTED, "x64" }, { 0xaa64, 22000, DL_UNSUPPORTED, "ARM64" },
+		{ 0x14c, 6000, DL_OK, NULL }, { 0x8664, 3790, DL_OK, NULL },
+		{ 0x8664, 99999, DL_OK, NULL }, { 0xaa64, 22000, DL_OK, NULL },
+		{ 0x14c, 2195, DL_UNSUPPORTED, "2195" },
 		{ 0x1234, 2600, DL_UNSUPPORTED, "this machine" },
 	};
 	struct os_layout l;
