@@ -81,27 +81,39 @@ static void find_end(struct container *c)
 		t->end = want;
 }
 
-/* SizeOfDump and the marker that is written last. */
+static bool has_mark(const struct container *c)
+{
+	const struct triage *t = c->state;
+	uint8_t mark[4] = { 0 };
+
+	return triage_holds(t, t->at.valid, sizeof mark) &&
+	       !source_read(c->source, t->at.valid, mark, sizeof mark, NULL) &&
+	       !memcmp(mark, "TRGD", sizeof mark);
+}
+
+/* SizeOfDump, and the marker at that end which is written last. */
 static void check_whole(struct container *c)
 {
 	struct triage *t = c->state;
 	const char *name = source_name(c->source);
 	uint64_t size_off = t->layout->header_bytes + 4u;
-	uint8_t mark[4] = { 0 };
+	bool past = t->at.size_bytes > t->end, mark = has_mark(c);
 
-	if (t->at.size_bytes > t->end) {
-		t->cut = true;
+	t->cut = past && !mark;
+	if (t->cut)
 		container_note(c, DL_ABSENT, "%s: ends at 0x%" PRIx64 ", but SizeOfDump at 0x%"
 			       PRIx64 " is 0x%" PRIx64 ": %" PRIu64 " bytes are missing",
 			       name, t->end, size_off, t->at.size_bytes,
 			       t->at.size_bytes - t->end);
-	} else if (!triage_holds(t, t->at.valid, sizeof mark) ||
-		   source_read(c->source, t->at.valid, mark, sizeof mark, NULL) ||
-		   memcmp(mark, "TRGD", 4) != 0) {
+	else if (past)
+		container_note(c, DL_CORRUPT, "%s: SizeOfDump at 0x%" PRIx64 " is 0x%" PRIx64
+			       ", but the file ends at 0x%" PRIx64 " with the marker TRGD in "
+			       "its place: it is whole", name, size_off, t->at.size_bytes,
+			       t->end);
+	else if (!mark)
 		container_note(c, DL_CORRUPT, "%s: there is no TRGD at ValidOffset (0x%" PRIx64
 			       "): the minidump was not finished, or was altered", name,
 			       t->at.valid);
-	}
 }
 
 static bool is_encrypted(const struct dump_header *h)
@@ -173,7 +185,7 @@ static enum dl_status triage_open(struct container *c, struct dl_err *err)
 	st = triage_ranges(c, err);
 	if (!st)
 		st = triage_lists(c, err);
-	if (!st && t->at.size_bytes && !t->cut)
+	if (!st && t->at.size_bytes && t->at.size_bytes <= t->end)
 		blobs_read(c, t->at.size_bytes);
 	return st;
 }

@@ -239,7 +239,8 @@ static void test_malformations(void **state)
 		uint32_t value;
 		const char *note;
 	} rows[] = {
-		{ 0x04, 0x04, 0x7fffffff, "bytes are missing" },
+		{ 0x04, 0x04, 0x7fffffff, "SizeOfDump at 0x" },
+		{ 0x04, 0x04, 0, NULL },
 		{ 0x08, 0x08, 0xfffffff0, "there is no TRGD at ValidOffset" },
 		{ 0x08, 0x08, 0x2004, "there is no TRGD at ValidOffset" },
 		{ 0x64, 0x7c, 0xffffffff, "DataBlocksCount is 4294967295, but of its rows" },
