@@ -294,12 +294,14 @@ enum dl_status minidump_read(struct os *os, const struct os_options *opts,
 	const struct machine_row *row = machine_row(h);
 	enum dl_status st;
 
-	(void)opts;     /* symbols describe memory that is not here */
 	os->minidump = container_minidump(os->container);
 	if (!row)
 		return err_set(err, DL_UNSUPPORTED, "a minidump of a machine that is not "
 			       "supported (MachineImageType %#" PRIx64 ")",
 			       value_or_0(h->machine));
+	if (opts->symbols)
+		os_note(os, DL_OK, "the symbols are not used: the structures that they describe "
+			"are not in a minidump");
 	read_header(os, row);
 	pick_layout(os, row);
 	read_kdbg(os);
