@@ -220,6 +220,7 @@ static void use_system_process(struct os *os)
 	    vm_word(&os->vm, entry - l->links.off + l->dtb.off, l->dtb.width, &root, NULL))
 		return;
 	vm_init(&vm, &os->phys, os->vm.mode, root);
+	vm_set_software(&vm, os->build, os->vm.invalid_pte_mask);
 	if (space_maps_itself(&vm) && list_closes(&vm, os->processes_va, os->layout.ptr_bytes))
 		os->vm = vm;
 }
@@ -244,7 +245,8 @@ static void note_beyond(struct os *os)
 			"of build %u are used", os->build, os->layout.newest_row);
 }
 
-enum dl_status kernel_identify(struct os *os, struct dl_err *err)
+enum dl_status kernel_identify(struct os *os, const struct symbols *symbols,
+			       struct dl_err *err)
 {
 	uint16_t machine = os->layout.machine;
 	struct claims c = { 0 };
@@ -260,10 +262,12 @@ enum dl_status kernel_identify(struct os *os, struct dl_err *err)
 	if (st)
 		return st;
 	note_beyond(os);
+	vm_set_software(&os->vm, os->build, 0);
+	if (symbols)
+		symbols_use(os, symbols);
 	processes_from_export(os);
 	if (os->dtb_scanned)
 		use_system_process(os);
-	vm_set_software(&os->vm, os->build, 0);
 	note_contradictions(os, &c);
 	name_it(os, &c);
 	read_system_range(os);

@@ -100,13 +100,13 @@ const char *os_ustr(struct os *os, uint64_t va)
 	return text_utf16(&os->arena, (struct bytes){ text, (size_t)n });
 }
 
-static enum dl_status read_all(struct os *os, const struct progress *progress,
+static enum dl_status read_all(struct os *os, const struct os_options *opts,
 			       struct dl_err *err)
 {
-	enum dl_status st = kernel_find(os, progress, err);
+	enum dl_status st = kernel_find(os, opts->progress, err);
 
 	if (!st)
-		st = kernel_identify(os, err);
+		st = kernel_identify(os, opts->symbols, err);
 	if (!st)
 		st = modules_read(os, err);
 	if (!st)
@@ -133,7 +133,7 @@ enum dl_status os_open_with(struct container *container, const struct os_options
 	phys_init(&os->phys, container);
 	arena_init(&os->arena);
 	st = container_minidump(container) ? minidump_read(os, opts, err)
-					   : read_all(os, opts->progress, err);
+					   : read_all(os, opts, err);
 	if (st)
 		os_close(os);
 	return st;

@@ -106,8 +106,19 @@ bool shared_data_read(struct vm *vm, uint64_t va, struct shared_data *out);
 /** facts_read - clock, processors and bugcheck of a kernel whose build is known */
 void facts_read(struct os *os);
 
-/** kernel_identify - build, layout rows, name and clock of the kernel found */
-enum dl_status kernel_identify(struct os *os, struct dl_err *err);
+/**
+ * kernel_identify - build, layout rows, name and clock of the kernel found
+ * @symbols: of --symbols, NULL if there are none
+ */
+enum dl_status kernel_identify(struct os *os, const struct symbols *symbols,
+			       struct dl_err *err);
+
+/**
+ * symbols_use - take layouts and globals from @symbols, if they are this kernel's
+ * Wants the built-in rows picked. Sets os->symbols and os->differences, or notes
+ * why not.
+ */
+void symbols_use(struct os *os, const struct symbols *symbols);
 
 /** minidump_read - instead of all the other steps: what a minidump lists */
 enum dl_status minidump_read(struct os *os, const struct os_options *opts,
