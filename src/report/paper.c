@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Words to paragraphs of a given width. Widths are counted in code points:
- * what comes out of a dump has no combining or formatting characters, see
- * text_utf16().
+ * Words to paragraphs of a given width.
  */
 #include "dumpleak/report/paper.h"
 
 #include "dumpleak/base/text.h"
+#include "dumpleak/report/utf8.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -20,16 +19,6 @@ static const char *bold(const struct paper *p)
 static const char *plain(const struct paper *p)
 {
 	return p->colour ? "\033[0m" : "";
-}
-
-/* Columns that @n bytes of UTF-8 take. */
-static size_t columns_of(const char *s, size_t n)
-{
-	size_t width = 0;
-
-	for (size_t i = 0; i < n; i++)
-		width += ((unsigned char)s[i] & 0xc0) != 0x80;
-	return width;
 }
 
 static void spaces(struct paper *p, size_t n)
@@ -51,7 +40,7 @@ static size_t word_bytes(const char *s)
 static void wrap(struct paper *p, size_t indent, size_t at, const char *s)
 {
 	for (size_t blanks = 0; *s;) {
-		size_t n = word_bytes(s), width = columns_of(s, n);
+		size_t n = word_bytes(s), width = utf8_columns(s, n);
 
 		if (blanks && at + blanks + width > p->width) {
 			fputc('\n', p->out);

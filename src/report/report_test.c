@@ -13,6 +13,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "test_util.h"
+
 enum { TAG_IO = 0x20206f49, TAG_LOST = 0x74736f4c };
 
 /* All that one report points to. */
@@ -168,28 +170,12 @@ static json_t *json_of(const struct report_input *in)
 	return root;
 }
 
-/* A path such as "suspects/0/owners/0/device". */
-static const json_t *at(const json_t *v, const char *path)
-{
-	char key[64];
-
-	while (*path && v) {
-		size_t n = strcspn(path, "/");
-
-		memcpy(key, path, n);
-		key[n] = '\0';
-		v = json_is_array(v) ? json_array_get(v, (size_t)atoi(key))
-				     : json_object_get(v, key);
-		path += n + (path[n] == '/');
-	}
-	assert_non_null(v);
-	return v;
-}
-
 static const struct { const char *path, *text; } texts[] = {
 	{ "schema", "dumpleak.report/1" },
 	{ "dump/format", "dump32" },
 	{ "dump/arch", "x86" },
+	{ "dump/file", "don.dmp" },
+	{ "dump/files/0", "don.dmp" },
 	{ "dump/notes/0/kind", "absent" },
 	{ "bugcheck/code", "0x9f" },
 	{ "os/name", "Windows Server 2003" },
@@ -241,6 +227,12 @@ static void test_json(void **state)
 		assert_int_equal(json_integer_value(at(root, numbers[i].path)),
 				 numbers[i].value);
 	assert_true(json_is_null(at(root, "os/kdbg")));
+	assert_true(json_is_null(at(root, "reason")));
+	assert_true(json_is_null(at(root, "minidump")));
+	assert_true(json_is_null(at(root, "os/symbols")));
+	assert_true(json_is_null(at(root, "os/pdb")));
+	assert_true(json_is_null(at(root, "dump/attributes")));
+	assert_true(json_is_null(at(root, "dump/dump_type")));
 	assert_true(json_is_null(at(root, "os/uptime_s")));
 	assert_true(json_is_null(at(root, "pool/paged/limit_bytes")));
 	assert_true(json_is_null(at(root, "suspects/0/candidate/kept_share")));
@@ -261,6 +253,7 @@ static void test_json_without_kernel(void **state)
 	assert_true(json_is_null(at(root, "suspects")));
 	assert_true(json_is_null(at(root, "classes")));
 	assert_string_equal(json_string_value(at(root, "coverage/os_missing")), "no kernel");
+	assert_string_equal(json_string_value(at(root, "reason")), "no kernel");
 	json_decref(root);
 }
 
@@ -276,22 +269,6 @@ static char *text_of(const struct report_input *in, unsigned width, bool colour)
 	fclose(p.out);
 	assert_false(p.failed);
 	return text;
-}
-
-static size_t widest(const char *text)
-{
-	size_t max = 0;
-
-	while (*text) {
-		size_t n = strcspn(text, "\n"), width = 0;
-
-		for (size_t i = 0; i < n; i++)
-			width += ((unsigned char)text[i] & 0xc0) != 0x80;
-		max = width > max ? width : max;
-		assert_true(!n || text[n - 1] != ' ');
-		text += n + (text[n] == '\n');
-	}
-	return max;
 }
 
 static void test_text(void **state)

@@ -6,19 +6,12 @@
  */
 #include "table_wrap.h"
 
+#include "dumpleak/report/utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_COLUMNS = 24, MIN_WRAP = 12, MIN_TREE = 8, SEPARATOR = 2, TREE_STEP = 2 };
-
-static size_t width_of(const char *s, size_t n)
-{
-	size_t width = 0;
-
-	for (size_t i = 0; i < n; i++)
-		width += ((unsigned char)s[i] & 0xc0) != 0x80;
-	return width;
-}
 
 static size_t depth_of(struct libscols_line *line)
 {
@@ -34,13 +27,13 @@ static size_t natural_width(struct libscols_table *t, size_t col,
 {
 	struct libscols_column *c = scols_table_get_column(t, col);
 	const char *s = scols_column_get_name(c);
-	size_t max = s ? width_of(s, strlen(s)) : 0, w;
+	size_t max = s ? utf8_columns(s, strlen(s)) : 0, w;
 	struct libscols_line *line;
 
 	scols_reset_iter(lines, SCOLS_ITER_FORWARD);
 	while (!scols_table_next_line(t, lines, &line)) {
 		s = scols_cell_get_data(scols_line_get_cell(line, col));
-		w = s ? width_of(s, strlen(s)) : 0;
+		w = s ? utf8_columns(s, strlen(s)) : 0;
 		if (scols_column_is_tree(c))
 			w += TREE_STEP * depth_of(line);
 		max = w > max ? w : max;
@@ -63,37 +56,49 @@ static bool ends_name(const char *s, const char *p)
 	return (*p == '\\' || *p == '/') && p > s && p[-1] != ' ';
 }
 
-/*
- * @s with line ends so that no line is wider than @width; NULL: no memory.
- * Blanks at the ends of lines stay: the table's printer drops them.
- */
-static char *broken(const char *s, size_t width)
+/* Bytes of the character at @p; a stray byte is one of its own. */
+static size_t char_bytes(const char *p)
 {
-	size_t len = strlen(s), at = 0, k = 0, word = 0, name = 0;
-	char *out = malloc(2 * len + 1);
+	size_t n = 1;
+
+	while (((unsigned char)p[n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
+/*
+ * @s with line ends so that no line is wider than @width, each line but the
+ * first behind @indent blanks; NULL: no memory. Blanks at the ends of lines
+ * stay: the table's printer drops them.
+ */
+static char *broken(const char *s, size_t width, size_t indent)
+{
+	size_t len = strlen(s), at = 0, k = 0, word = 0, name = 0, n;
+	char *out = malloc((len + 1) * (indent + 2));
 
 	if (!out)
 		return NULL;
 	/* @word, @name: where this line may end; 0: nowhere */
-	for (const char *p = s; *p; p++) {
-		bool starts = ((unsigned char)*p & 0xc0) != 0x80;
+	for (const char *p = s; *p; p += n) {
+		size_t columns;
 
-		if (starts && at == width && ends_word(p)) {
-			out[k++] = '\n';
-			at = word = name = 0;
-			continue;
-		}
-		if (starts && at == width) {
-			size_t end = word ? word : name ? name : k;
+		n = char_bytes(p);
+		columns = utf8_columns(p, n);
+		if (at + columns > width && at) {
+			size_t end = ends_word(p) ? k : word ? word : name ? name : k;
 
-			memmove(out + end + 1, out + end, k - end);
+			memmove(out + end + indent + 1, out + end, k - end);
 			out[end] = '\n';
-			k++;
-			at = width_of(out + end + 1, k - end - 1);
+			memset(out + end + 1, ' ', indent);
+			at = utf8_columns(out + end + indent + 1, k - end);
+			k += indent + 1;
 			word = name = 0;
+			if (ends_word(p))
+				continue;
 		}
-		out[k++] = *p;
-		at += starts;
+		memcpy(out + k, p, n);
+		k += n;
+		at += columns;
 		if (ends_word(p))
 			word = k;
 		else if (ends_name(s, p))
@@ -117,9 +122,9 @@ static bool break_column(struct libscols_table *t, size_t col, size_t width,
 		char *text;
 
 		room = width > drawn + MIN_TREE ? width - drawn : MIN_TREE;
-		if (!s || width_of(s, strlen(s)) <= room)
+		if (!s || utf8_columns(s, strlen(s)) <= room)
 			continue;
-		text = broken(s, room);
+		text = broken(s, room, drawn);
 		if (!text || scols_line_refer_data(line, col, text)) {
 			free(text);
 			return false;

@@ -33,8 +33,18 @@ static const char *driver_name(const struct os *os, const struct device *d)
 	return driver && *driver->name ? driver->name : "unknown driver";
 }
 
-/* Stacks are short; one that loops ends there. */
+/* Stacks are short; longer ones loop. */
 enum { MAX_STACK = 32 };
+
+static void end_row(struct table *t, const struct os *os, struct libscols_line *parent,
+		    const char *what, uint64_t va)
+{
+	char text[24];
+
+	table_row(t, parent);
+	table_cell(t, "above: %s", what);
+	table_cell(t, "%s", va_text(os, va, text));
+}
 
 static void device_row(struct table *t, const struct os *os, const struct device *d,
 		       struct libscols_line *parent)
@@ -44,14 +54,11 @@ static void device_row(struct table *t, const struct os *os, const struct device
 
 	table_cell(t, "%s", device_name(d));
 	device_cells(t, os, d);
-	for (int i = 0; i < MAX_STACK && above; i++) {
+	for (int i = 0; above; i++) {
 		const struct device *up = os_device_at(os, above);
-		char va[24];
 
-		if (!up) {
-			table_row(t, row);
-			table_cell(t, "above: not found");
-			table_cell(t, "%s", va_text(os, above, va));
+		if (!up || up == d || i == MAX_STACK) {
+			end_row(t, os, row, up ? "a loop" : "not found", above);
 			return;
 		}
 		table_row(t, row);

@@ -90,17 +90,16 @@ static void bugcheck_field(const struct report_input *in, struct paper *p)
 static void exception_field(const struct report_input *in, struct paper *p)
 {
 	const struct dump_exception *e = &in->dump.header->exception;
-	const struct module *m;
-	char va[24], where[96] = "";
+	char va[24], where[PLACE_MAX] = "";
 
 	if (!e->known || !e->code)
 		return;
-	m = in->os ? os_module_at(in->os, e->address_va) : NULL;
-	if (m)
-		snprintf(where, sizeof where, " (%s+0x%" PRIx64 ")", m->name,
-			 e->address_va - m->base);
-	paper_field(p, "Exception", "0x%08" PRIx32 " at %s%s", e->code,
-		    va_text(in->os, e->address_va, va), where);
+	if (in->os && place_text(in->os, e->address_va, where, sizeof where))
+		paper_field(p, "Exception", "0x%08" PRIx32 " at %s (%s)", e->code,
+			    va_text(in->os, e->address_va, va), where);
+	else
+		paper_field(p, "Exception", "0x%08" PRIx32 " at %s", e->code,
+			    va_text(in->os, e->address_va, va));
 }
 
 static void dump_notes(const struct dump_note *notes, size_t n, struct paper *p)
@@ -158,13 +157,15 @@ static void tables_field(const struct report_input *in, struct paper *p)
 
 static void kdbg_field(const struct os *os, struct paper *p)
 {
+	bool decoded = os->kdbg_how && !strcmp(os->kdbg_how, "decoded");
 	char kdbg[24];
 
 	if (os->kdbg.known)
-		paper_field(p, "Debugger data", "%s%s, known by %s",
+		paper_field(p, "Debugger data", "%s%s, %s%s",
 			    os->kdbg.va ? "at " : "at physical 0x",
 			    va_text(os->kdbg.va ? os : NULL,
 				    os->kdbg.va ? os->kdbg.va : os->kdbg.pa, kdbg),
+			    decoded ? "encoded in memory: " : "known by ",
 			    os->kdbg_how ? os->kdbg_how : "unknown");
 	else
 		paper_field(p, "Debugger data", "not found");

@@ -8,6 +8,7 @@
 #include "dumpleak/base/text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * One code point of UTF-8 below 0x10000, or 0 where there is none at @p. Those
@@ -52,4 +53,54 @@ char *utf8_printable(struct arena *arena, struct bytes b)
 	out = text_utf16(arena, (struct bytes){ wide, k });
 	free(wide);
 	return out;
+}
+
+/* Blocks of Unicode whose characters take two columns (East Asian Width W, F). */
+static const struct { uint32_t first, last; } wide[] = {
+	{ 0x1100, 0x115f }, { 0x2e80, 0x303e }, { 0x3041, 0xa4cf }, { 0xa960, 0xa97f },
+	{ 0xac00, 0xd7a3 }, { 0xf900, 0xfaff }, { 0xfe30, 0xfe6f }, { 0xff01, 0xff60 },
+	{ 0xffe0, 0xffe6 },
+};
+
+/* Of a character below 0x10000: others are not in names, see text_utf16(). */
+static size_t columns_of(uint32_t c)
+{
+	for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+		if (c >= wide[i].first && c <= wide[i].last)
+			return 2;
+	return 1;
+}
+
+size_t utf8_columns(const char *s, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	size_t columns = 0, used;
+
+	for (size_t i = 0; i < n; i += used) {
+		uint32_t c = utf8_at(p + i, n - i, &used);
+
+		if (!c)
+			used = 1;
+		if (c)
+			columns += columns_of(c);
+		else if (p[i] < 0x80)
+			columns++;
+		else if ((p[i] & 0xf8) == 0xf0)
+			columns += 2;   /* beyond 0xffff: mostly wide */
+	}
+	return columns;
+}
+
+void utf8_trim(char *s)
+{
+	size_t n = strlen(s), i = n;
+	unsigned char lead;
+
+	while (i && ((unsigned char)s[i - 1] & 0xc0) == 0x80 && n - i < 3)
+		i--;
+	if (!i)
+		return;
+	lead = (unsigned char)s[i - 1];
+	if (lead >= 0xc0 && n - i < (lead >= 0xf0 ? 3u : lead >= 0xe0 ? 2u : 1u))
+		s[i - 1] = '\0';
 }

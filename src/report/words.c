@@ -3,6 +3,7 @@
 #include "words.h"
 
 #include "dumpleak/report/bugcheck.h"
+#include "dumpleak/report/utf8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ bool place_text(const struct os *os, uint64_t va, char *out, size_t n)
 	*out = '\0';
 	if (m) {
 		snprintf(out, n, "%s+0x%" PRIx64, m->name, va - m->base);
+		utf8_trim(out);
 		return true;
 	}
 	for (size_t i = 0; i < os->nr_unloaded; i++) {
@@ -75,6 +77,7 @@ bool place_text(const struct os *os, uint64_t va, char *out, size_t n)
 			continue;
 		snprintf(out, n, "%s (unloaded)+0x%" PRIx64, u->name ? u->name : "unknown",
 			 va - u->first_va);
+		utf8_trim(out);
 		return true;
 	}
 	return false;
@@ -128,6 +131,7 @@ void driver_words(const struct os *os, const struct driver *driver,
 		snprintf(out, n, "%s (%s)", name, module->name);
 	else
 		snprintf(out, n, "%s", name ? name : module ? module->name : "unknown");
+	utf8_trim(out);
 }
 
 int64_t ledger_diff(const struct ledger_row *row)
