@@ -197,8 +197,8 @@ static void candidates(void **state)
 	enum { MAX = 64 };
 	static const struct { uint16_t machine; uint32_t build; size_t nr; } rows[] = {
 		{ MACHINE_I386, 2600, 11 }, { MACHINE_I386, 3790, 11 }, { MACHINE_I386, 30000, 11 },
-		{ MACHINE_I386, 7601, 11 }, { MACHINE_AMD64, 3790, 17 }, { MACHINE_AMD64, 7601, 17 },
-		{ MACHINE_AMD64, 17763, 17 }, { MACHINE_AMD64, 26100, 17 }, { MACHINE_ARM64, 22000, 3 },
+		{ MACHINE_I386, 7601, 11 }, { MACHINE_AMD64, 3790, 18 }, { MACHINE_AMD64, 7601, 18 },
+		{ MACHINE_AMD64, 17763, 18 }, { MACHINE_AMD64, 26100, 18 }, { MACHINE_ARM64, 22000, 3 },
 	};
 
 	(void)state;

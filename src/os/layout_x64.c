@@ -121,10 +121,16 @@ static const struct io_layout io_nt5 = { .file_bytes = 0xb8, IO_ALL };
 static const struct io_layout io_vista = { .file_bytes = 0xd8, IO_ALL };
 
 /* sizes: isf all */
-static const struct dispatcher_layout dispatcher_all = {
+static const struct dispatcher_layout dispatcher_nt5 = {
 	.type = U8(0), .size = U8(2), .state = U32(4), .wait_flink = P64(8),
 	.wait_blink = P64(16), .event_words = 6, .mutant_words = 14, .queue_words = 16,
 	.semaphore_words = 8, .timer_words = 16, .semaphore_limit = U32(24),
+};
+/* from 7 on the size byte of a timer holds its hand (isf: DISPATCHER_HEADER.Hand) */
+static const struct dispatcher_layout dispatcher_7 = {
+	.type = U8(0), .size = U8(2), .state = U32(4), .wait_flink = P64(8),
+	.wait_blink = P64(16), .event_words = 6, .mutant_words = 14, .queue_words = 16,
+	.semaphore_words = 8, .semaphore_limit = U32(24),
 };
 
 const struct layout_row ldr_rows_64[] = {
@@ -141,7 +147,9 @@ const struct layout_row driver_rows_64[] = { { BUILD_2003, &driver_all }, { 0 } 
 const struct layout_row io_rows_64[] = {
 	{ BUILD_VISTA, &io_vista }, { BUILD_2003, &io_nt5 }, { 0 },
 };
-const struct layout_row dispatcher_rows_64[] = { { BUILD_2003, &dispatcher_all }, { 0 } };
+const struct layout_row dispatcher_rows_64[] = {
+	{ BUILD_7, &dispatcher_7 }, { BUILD_2003, &dispatcher_nt5 }, { 0 },
+};
 
 /* --- x64 only -------------------------------------------------------------- */
 
@@ -159,6 +167,11 @@ const struct layout_row dispatcher_rows_64[] = { { BUILD_2003, &dispatcher_all }
 static const struct process_layout process_2003 = {
 	PROCESS(0xd8, 0x268, 0x290), STACKS(0x240, 0x38), THREAD(0x3d0, 0x3b8, 0x360),
 	.process_words = 0x2e, .thread_words = 0xc2,
+};
+/* Measured in NT 5.2 compatible memory: KPROCESS is 8 bytes shorter than in 2003's PDB */
+static const struct process_layout process_2003_compatible = {
+	PROCESS(0xd0, 0x260, 0x288), STACKS(0x258, 0x38), THREAD(0x3f0, 0x3d8, 0x380),
+	.process_words = 0x2c,
 };
 /* Vista, Vista SP2 */
 static const struct process_layout process_vista = {
@@ -241,7 +254,7 @@ static const struct layout_row process_rows[] = {
 	{ BUILD_81, &process_81 }, { BUILD_8, &process_8 },
 	{ BUILD_7_SP1, &process_7_shadow }, { BUILD_7_SP1, &process_7 },
 	{ BUILD_7, &process_7 }, { BUILD_VISTA, &process_vista },
-	{ BUILD_2003, &process_2003 }, { 0 },
+	{ BUILD_2003, &process_2003 }, { BUILD_2003, &process_2003_compatible }, { 0 },
 };
 
 /*

@@ -181,10 +181,16 @@ static const struct process_layout process_2004 = {
 	PROCESS(0xe4, 0x1ac, 0x1d0), STACKS_8, THREAD(0x2e4, 0x150, 0x2b0),
 };
 
-static const struct dispatcher_layout dispatcher_all = {
+static const struct dispatcher_layout dispatcher_nt5 = {
 	.type = U8(0), .size = U8(2), .state = U32(4), .wait_flink = P32(8),
 	.wait_blink = P32(12), .event_words = 4, .mutant_words = 8, .queue_words = 10,
 	.semaphore_words = 5, .timer_words = 10, .semaphore_limit = U32(16),
+};
+/* from 7 on the size byte of a timer holds its hand */
+static const struct dispatcher_layout dispatcher_7 = {
+	.type = U8(0), .size = U8(2), .state = U32(4), .wait_flink = P32(8),
+	.wait_blink = P32(12), .event_words = 4, .mutant_words = 8, .queue_words = 10,
+	.semaphore_words = 5, .semaphore_limit = U32(16),
 };
 
 /* the CONTEXT is the first of KPROCESSOR_STATE here */
@@ -216,7 +222,9 @@ static const struct layout_row process_rows[] = {
 	{ BUILD_7, &process_7 }, { BUILD_VISTA, &process_vista },
 	{ BUILD_2003, &process_2003 }, { BUILD_XP, &process_xp }, { 0 },
 };
-static const struct layout_row dispatcher_rows[] = { { BUILD_XP, &dispatcher_all }, { 0 } };
+static const struct layout_row dispatcher_rows[] = {
+	{ BUILD_7, &dispatcher_7 }, { BUILD_XP, &dispatcher_nt5 }, { 0 },
+};
 static const struct layout_row prcb_rows[] = {
 	{ BUILD_7, &prcb_7 }, { BUILD_XP, &prcb_nt5 }, { 0 },
 };
