@@ -9,14 +9,13 @@
  * without knowing the operating system; one context per thread (clones share
  * the file and its caches); the error text lives until the next call; CR3 is
  * no attribute, so it comes from QEMU's note; flattened files are unknown to
- * it, so they are staged like everything that has no descriptor.
+ * it, so they are staged like everything that has no descriptor; split files
+ * are opened as a set, in any order.
  */
-#include "kdump_layout.h"
-#include "kdump_stage.h"
-#include "map_guard.h"
+#include "kdump_notes.h"
+#include "kdump_part.h"
 #include "readers.h"
 #include "source_flat.h"
-#include "source_impl.h"
 
 #include <libkdumpfile/kdumpfile.h>
 
@@ -25,18 +24,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STAGE_BYTES = 256 << 20, MAX_IDLE = 64 };
+enum { STAGE_BYTES = 256 << 20, MAX_IDLE = 64, MAX_PARTS = 256 };
 
 struct kdump {
-	struct kdump_layout layout;
-	struct source *flat;            /* NULL: not flattened               */
-	struct source *view;            /* flat, or the container's          */
-	struct stage *stage;            /* NULL: the file's own descriptor   */
-	int guard;
-	pthread_rwlock_t evict;         /* read: the stage keeps what it has */
-	pthread_mutex_t lock;           /* of the stage and of the rest      */
+	struct kdump_part *parts;       /* by their PFNs                     */
+	size_t nr_parts;
+	uint64_t gap_pages;             /* between them                      */
+	pthread_rwlock_t evict;         /* read: the stages keep what they have */
+	pthread_mutex_t lock;           /* of the stages and of the rest     */
 	kdump_ctx_t *ctx;
-	kdump_bmp_t *pagemap;
 	kdump_ctx_t *idle[MAX_IDLE];    /* clones that nobody uses now       */
 	size_t nr_idle;
 };
@@ -70,112 +66,129 @@ static enum dl_status failure(const struct kdump *k, kdump_ctx_t *ctx, kdump_sta
 {
 	const char *text = kdump_get_err(ctx);
 
-	return err_set(err, status_of(st), "%s: %s: %s", source_name(k->view), what,
+	return err_set(err, status_of(st), "%s: %s: %s", source_name(k->parts[0].source), what,
 		       text && *text ? text : kdump_strerror(st));
 }
 
 /* ---- opening ---- */
 
-static enum dl_status stage_headers(struct kdump *k, size_t stage_bytes,
-				    struct dl_err *err)
-{
-	enum dl_status st = DL_OK;
-
-	k->stage = stage_new(k->view, stage_bytes, err);
-	if (!k->stage)
-		return DL_IO;
-	for (size_t i = 0; !st && i < k->layout.nr_meta; i++)
-		st = stage_pin(k->stage, k->layout.meta[i], err);
-	for (size_t i = 0; !st && i < 2 && k->layout.hide_sections; i++)
-		st = stage_zero(k->stage, k->layout.hidden[i], err);
-	return st;
-}
-
 static enum dl_status hand_over(struct kdump *k, struct dl_err *err)
 {
-	int fd = k->stage ? stage_fd(k->stage) : source_fd(k->view);
-	kdump_attr_t map = { .type = KDUMP_BITMAP };
 	kdump_status ks;
+	bool staged = false;
+	int *fds;
 
 	k->ctx = kdump_new();
-	if (!k->ctx)
+	fds = calloc(k->nr_parts, sizeof *fds);
+	if (!k->ctx || !fds) {
+		free(fds);
 		return err_set(err, DL_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < k->nr_parts; i++) {
+		fds[i] = part_fd(&k->parts[i]);
+		staged |= k->parts[i].stage != NULL;
+	}
 	ks = kdump_set_number_attr(k->ctx, KDUMP_ATTR_FILE_MMAP_POLICY,
-				   k->stage ? KDUMP_MMAP_ALWAYS : KDUMP_MMAP_TRY);
+				   staged ? KDUMP_MMAP_ALWAYS : KDUMP_MMAP_TRY);
 	if (ks == KDUMP_OK)
-		ks = kdump_open_fd(k->ctx, fd);
+		ks = kdump_open_fdset(k->ctx, (unsigned)k->nr_parts, fds);
+	free(fds);
 	if (ks != KDUMP_OK)
 		return failure(k, k->ctx, ks, "libkdumpfile cannot open it", err);
-	ks = kdump_get_typed_attr(k->ctx, KDUMP_ATTR_FILE_PAGEMAP, &map);
-	if (ks != KDUMP_OK)
-		return failure(k, k->ctx, ks, "no page map", err);
-	k->pagemap = map.val.bitmap;
-	kdump_bmp_incref(k->pagemap);
 	return DL_OK;
+}
+
+static const char *title_of(const struct kdump *k, bool has_header)
+{
+	if (k->parts[0].layout.is_elf)
+		return has_header ? "ELF core of a virtual machine, with the guest's dump header"
+				  : "ELF core of a virtual machine";
+	if (k->nr_parts > 1)
+		return "kdump-compressed memory image (several files)";
+	return k->parts[0].flat ? "kdump-compressed memory image (flattened)"
+				: "kdump-compressed memory image";
 }
 
 static void fill_header(struct container *c, struct kdump *k)
 {
+	const struct kdump_layout *l = &k->parts[0].layout;
 	struct dump_header *h = &c->header;
+	bool has_header = notes_header(c, l, k->parts[0].view);
 	kdump_num_t n;
-	uint64_t cr3;
 
-	h->format = k->layout.is_elf ? "elf" : "kdump";
-	h->title = k->layout.is_elf ? "ELF core of a virtual machine" :
-		   k->flat ? "kdump-compressed memory image (flattened)" :
-			     "kdump-compressed memory image";
+	h->format = l->is_elf ? "elf" : "kdump";
+	h->title = title_of(k, has_header);
 	if (!h->compression)
-		h->compression = k->layout.compression;
-	if (k->layout.pe_machine)
-		h->machine = (struct known_u64){ true, k->layout.pe_machine };
-	if (k->layout.nr_cpus)
-		h->nr_processors = (struct known_u64){ true, k->layout.nr_cpus };
+		h->compression = l->compression;
+	if (l->pe_machine && !has_header)
+		h->machine = (struct known_u64){ true, l->pe_machine };
+	if (h->nr_processors.known)
+		return;
+	if (l->nr_cpus)
+		h->nr_processors = (struct known_u64){ true, l->nr_cpus };
 	else if (kdump_get_number_attr(k->ctx, KDUMP_ATTR_NUM_CPUS, &n) == KDUMP_OK && n)
 		h->nr_processors = (struct known_u64){ true, n };
-	if (notes_cr3(&k->layout, k->view, &cr3) && cr3)
-		h->dtb_pa = (struct known_u64){ true, cr3 };
 }
 
 static void note_findings(struct container *c, struct kdump *k)
 {
-	const char *name = source_name(c->source);
-	const char *damage = k->flat ? source_damage(k->flat) : NULL;
+	for (size_t i = 0; i < k->nr_parts; i++) {
+		const struct kdump_part *p = &k->parts[i];
+		const char *damage = p->flat ? source_damage(p->flat) : NULL;
 
-	if (damage)
-		container_note(c, DL_ABSENT, "%s", damage);
-	if (k->layout.has_paging)
-		container_note(c, DL_ABSENT, "%s: written through the guest's page tables "
-			       "(paging=true), so most of its memory is missing: dump "
-			       "without paging", name);
+		if (damage)
+			container_note(c, DL_ABSENT, "%s", damage);
+		if (p->layout.has_paging)
+			container_note(c, DL_ABSENT, "%s: written through the guest's page "
+				       "tables (paging=true), so most of its memory is "
+				       "missing: dump without paging",
+				       source_name(p->source));
+	}
+	if (k->nr_parts > 1)
+		k->gap_pages = parts_gaps(c, k->parts, k->nr_parts);
 }
 
-enum dl_status kdump_open_staged(struct container *c, size_t stage_bytes,
-				 struct dl_err *err)
+static enum dl_status open_parts(struct container *c, struct kdump *k,
+				 struct source *const *sources, size_t n,
+				 size_t stage_bytes, struct dl_err *err)
+{
+	enum dl_status st = DL_OK;
+
+	for (size_t i = 0; !st && i < n; i++) {
+		k->nr_parts = i + 1;
+		st = part_open(&k->parts[i], c, sources[i], stage_bytes, err);
+		if (st == DL_ABSENT) /* of a header, not of a page */
+			st = err_prefix(err, DL_CORRUPT, "%s: headers are missing",
+					source_name(sources[i]));
+	}
+	if (!st && n > 1)
+		st = parts_sort(k->parts, n, err);
+	else if (!st && k->parts[0].layout.is_split)
+		st = err_set(err, DL_UNSUPPORTED, "%s: one part of a split kdump (PFN 0x%"
+			     PRIx64 "..0x%" PRIx64 "): name all of its parts together",
+			     source_name(sources[0]), k->parts[0].layout.start_pfn,
+			     k->parts[0].layout.end_pfn);
+	return st;
+}
+
+static enum dl_status open_files(struct container *c, struct source *const *sources,
+				 size_t n, size_t stage_bytes, struct dl_err *err)
 {
 	struct kdump *k = calloc(1, sizeof *k);
-	enum dl_status st = DL_OK;
+	enum dl_status st;
 
 	if (!k)
 		return err_set(err, DL_NOMEM, "out of memory");
 	c->state = k;
-	k->view = c->source;
-	k->guard = -1;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_rwlock_init(&k->evict, NULL);
-	if (source_is_flat(c->source)) {
-		st = source_flat_open(c->source, &k->flat, err);
-		if (st)
-			return st;
-		k->view = k->flat;
-	}
-	st = layout_read(&k->layout, c, k->view, err);
-	if (!st && (source_fd(k->view) < 0 || k->layout.hide_sections))
-		st = stage_headers(k, stage_bytes, err);
-	if (!st && !k->stage)
-		k->guard = map_guard_foreign(source_name(c->source));
+	k->parts = calloc(n, sizeof *k->parts);
+	if (!k->parts)
+		return err_set(err, DL_NOMEM, "out of memory");
+	st = open_parts(c, k, sources, n, stage_bytes, err);
 	if (!st)
 		st = hand_over(k, err);
-	if (st == DL_ABSENT) /* of a header, not of a page */
+	if (st == DL_ABSENT)
 		st = err_prefix(err, DL_CORRUPT, "%s: headers are missing",
 				source_name(c->source));
 	if (st)
@@ -185,9 +198,29 @@ enum dl_status kdump_open_staged(struct container *c, size_t stage_bytes,
 	return DL_OK;
 }
 
+enum dl_status kdump_open_staged(struct container *c, size_t stage_bytes,
+				 struct dl_err *err)
+{
+	return open_files(c, &c->source, 1, stage_bytes, err);
+}
+
 static enum dl_status kdump_open(struct container *c, struct dl_err *err)
 {
 	return kdump_open_staged(c, STAGE_BYTES, err);
+}
+
+/* The budget is for all of them together. */
+static enum dl_status kdump_open_set(struct container *c, struct source *const *sources,
+				     size_t n, struct dl_err *err)
+{
+	if (n > MAX_PARTS)
+		return err_set(err, DL_UNSUPPORTED, "%s: %zu parts of one dump, but at most %d "
+			       "are opened", source_name(c->source), n, MAX_PARTS);
+	for (size_t i = 0; i < n; i++)
+		if (kdump_probe(sources[i]) != PROBE_MINE)
+			return err_set(err, DL_UNSUPPORTED, "%s: is no part of a kdump, as %s is",
+				       source_name(sources[i]), source_name(c->source));
+	return open_files(c, sources, n, STAGE_BYTES / n, err);
 }
 
 static void kdump_close(struct container *c)
@@ -196,16 +229,13 @@ static void kdump_close(struct container *c)
 
 	if (!k)
 		return;
-	if (k->pagemap)
-		kdump_bmp_decref(k->pagemap);
 	while (k->nr_idle)
 		kdump_free(k->idle[--k->nr_idle]);
 	if (k->ctx)
 		kdump_free(k->ctx);
-	map_guard_foreign_end(k->guard);
-	stage_free(k->stage);
-	layout_deinit(&k->layout);
-	source_close(k->flat);
+	for (size_t i = 0; i < k->nr_parts; i++)
+		part_close(&k->parts[i]);
+	free(k->parts);
 	pthread_rwlock_destroy(&k->evict);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
@@ -262,33 +292,34 @@ static enum dl_status read_page(struct kdump *k, uint64_t pfn, uint8_t *page,
 }
 
 /* Copy in what the page needs; *@full: nothing done, make room first. */
-static enum dl_status fill(struct kdump *k, const struct file_range *ranges, size_t n,
-			   bool *full, struct dl_err *err)
+static enum dl_status fill(struct kdump *k, struct kdump_part *p,
+			   const struct file_range *ranges, size_t n, bool *full,
+			   struct dl_err *err)
 {
 	enum dl_status st = DL_OK;
 
 	pthread_mutex_lock(&k->lock);
-	*full = !stage_has_room(k->stage);
+	*full = !stage_has_room(p->stage);
 	if (!*full)
-		st = stage_fill(k->stage, ranges, n, err);
+		st = stage_fill(p->stage, ranges, n, err);
 	pthread_mutex_unlock(&k->lock);
 	return st;
 }
 
-static enum dl_status make_room(struct kdump *k, struct dl_err *err)
+static enum dl_status make_room(struct kdump *k, struct kdump_part *p, struct dl_err *err)
 {
 	enum dl_status st = DL_OK;
 
 	pthread_rwlock_wrlock(&k->evict);
-	if (!stage_has_room(k->stage))
-		st = stage_evict(k->stage, err);
+	if (!stage_has_room(p->stage))
+		st = stage_evict(p->stage, err);
 	pthread_rwlock_unlock(&k->evict);
 	return st;
 }
 
-static enum dl_status read_staged(struct kdump *k, const struct file_range *ranges,
-				  size_t n, uint64_t pfn, uint8_t *page,
-				  struct dl_err *err)
+static enum dl_status read_staged(struct kdump *k, struct kdump_part *p,
+				  const struct file_range *ranges, size_t n, uint64_t pfn,
+				  uint8_t *page, struct dl_err *err)
 {
 	enum dl_status st;
 	bool full;
@@ -296,26 +327,37 @@ static enum dl_status read_staged(struct kdump *k, const struct file_range *rang
 	do {
 		/* nothing may be punched out between copying in and reading */
 		pthread_rwlock_rdlock(&k->evict);
-		st = fill(k, ranges, n, &full, err);
+		st = fill(k, p, ranges, n, &full, err);
 		if (!st && !full)
 			st = read_page(k, pfn, page, err);
 		pthread_rwlock_unlock(&k->evict);
 		if (full)
-			st = make_room(k, err);
+			st = make_room(k, p, err);
 	} while (!st && full);
 	return st;
+}
+
+/* The part that would hold @pfn: the last that does not begin above it. */
+static struct kdump_part *part_of(const struct kdump *k, uint64_t pfn)
+{
+	size_t i = k->nr_parts - 1;
+
+	while (i && k->parts[i].layout.start_pfn > pfn)
+		i--;
+	return &k->parts[i];
 }
 
 static enum dl_status kdump_page(struct container *c, uint64_t pfn, uint8_t *scratch,
 				 const uint8_t **page, struct dl_err *err)
 {
 	struct kdump *k = c->state;
+	struct kdump_part *p = part_of(k, pfn);
 	struct file_range ranges[PAGE_RANGES];
 	size_t n;
-	enum dl_status st = layout_page(&k->layout, k->view, pfn, ranges, &n, err);
+	enum dl_status st = layout_page(&p->layout, p->view, pfn, ranges, &n, err);
 
-	if (!st && k->stage)
-		st = read_staged(k, ranges, n, pfn, scratch, err);
+	if (!st && p->stage)
+		st = read_staged(k, p, ranges, n, pfn, scratch, err);
 	else if (!st)
 		st = read_page(k, pfn, scratch, err);
 	if (!st)
@@ -323,55 +365,14 @@ static enum dl_status kdump_page(struct container *c, uint64_t pfn, uint8_t *scr
 	return st;
 }
 
-static bool promised_run(struct kdump *k, uint64_t pfn, uint64_t *first, uint64_t *last)
-{
-	kdump_addr_t from = pfn, to;
-	bool found;
-
-	pthread_mutex_lock(&k->lock);
-	found = kdump_bmp_find_set(k->pagemap, &from) == KDUMP_OK;
-	to = from;
-	if (found && (kdump_bmp_find_clear(k->pagemap, &to) != KDUMP_OK || to <= from))
-		to = from + 1;
-	pthread_mutex_unlock(&k->lock);
-	*first = from;
-	*last = to - 1;
-	return found;
-}
-
-static bool is_there(struct kdump *k, uint64_t pfn)
-{
-	struct file_range ranges[PAGE_RANGES];
-	size_t n;
-	enum dl_status st = layout_page(&k->layout, k->view, pfn, ranges, &n, NULL);
-
-	return st == DL_OK || st == DL_CORRUPT; /* damaged is not absent */
-}
-
 static enum dl_status kdump_run(struct container *c, uint64_t pfn, uint64_t *first,
 				uint64_t *last)
 {
 	struct kdump *k = c->state;
-	uint64_t end;
 
-	/* segments may promise 2^40 pages: none of them may be asked for one by one */
-	if (k->layout.is_elf)
-		return elf_layout_run(&k->layout, k->view, pfn, first, last) ? DL_OK : DL_END;
-	if (!layout_missing(&k->layout, k->view))
-		return promised_run(k, pfn, first, last) ? DL_OK : DL_END;
-	for (; promised_run(k, pfn, first, last); pfn = *last + 1) {
-		while (*first <= *last && !is_there(k, *first)) {
-			if (disk_layout_ends(&k->layout, k->view, *first))
-				return DL_END;
-			++*first;
-		}
-		if (*first > *last)
-			continue;
-		for (end = *first; end < *last && is_there(k, end + 1); end++)
-			;
-		*last = end;
-		return DL_OK;
-	}
+	for (size_t i = 0; i < k->nr_parts; i++)
+		if (part_run(&k->parts[i], pfn, first, last))
+			return DL_OK;
 	return DL_END;
 }
 
@@ -379,32 +380,31 @@ static uint64_t kdump_position(const struct container *c, uint64_t pfn)
 {
 	const struct kdump *k = c->state;
 
-	return layout_position(&k->layout, pfn);
+	return layout_position(&part_of(k, pfn)->layout, pfn);
 }
 
 static void kdump_count(struct container *c, uint64_t *present, uint64_t *absent,
 			bool *exact)
 {
 	struct kdump *k = c->state;
-	uint64_t pfn = 0, first, last, end;
 
-	*exact = source_end(k->view, &end);
+	*exact = true;
 	*present = 0;
-	*absent = layout_missing(&k->layout, k->view);
-	if (k->layout.is_elf) { /* cut to the file already */
-		for (; elf_layout_run(&k->layout, k->view, pfn, &first, &last); pfn = last + 1)
-			*present += last - first + 1;
-		return;
+	*absent = k->gap_pages;
+	for (size_t i = 0; i < k->nr_parts; i++) {
+		uint64_t here, missing;
+
+		*exact &= part_count(&k->parts[i], &here, &missing);
+		*present += here;
+		*absent += missing;
 	}
-	for (; promised_run(k, pfn, &first, &last); pfn = last + 1)
-		*present += last - first + 1;
-	*present -= *absent < *present ? *absent : *present;
 }
 
 const struct reader kdump_reader = {
 	.name = "kdump",
 	.probe = kdump_probe,
 	.open = kdump_open,
+	.open_set = kdump_open_set,
 	.close = kdump_close,
 	.page = kdump_page,
 	.run = kdump_run,

@@ -4,7 +4,8 @@
  * page's descriptor and data: a header block, sub header blocks, two bitmaps,
  * one descriptor of 24 bytes for each bit of the second, the data. Facts:
  * makedumpfile's IMPLEMENTATION document, crash's diskdump header description,
- * and files that QEMU wrote. Split dumps (one of several files) are not read.
+ * and files that QEMU wrote. One of several files (makedumpfile --split) has the
+ * whole bitmap, but descriptors only for its own range of PFNs.
  */
 #include "kdump_layout.h"
 
@@ -25,8 +26,8 @@ enum {
 /* struct timeval in the middle makes two layouts of the header. */
 struct disk_class {
 	struct field status, block_bytes, sub_blocks, bitmap_blocks, max_pfn, nr_cpus;
-	struct field split, vmcoreinfo_off, vmcoreinfo_n, note_off, note_n, erase_off,
-		erase_n, max_pfn_64;
+	struct field split, start_pfn, end_pfn, start_pfn_64, end_pfn_64, max_pfn_64;
+	struct field vmcoreinfo_off, vmcoreinfo_n, note_off, note_n, erase_off, erase_n;
 };
 
 static const struct disk_class classes[] = {
@@ -34,7 +35,9 @@ static const struct disk_class classes[] = {
 		.status = { 0x1a8, 4, 0, 0 }, .block_bytes = { 0x1ac, 4, 0, 0 },
 		.sub_blocks = { 0x1b0, 4, 0, 0 }, .bitmap_blocks = { 0x1b4, 4, 0, 0 },
 		.max_pfn = { 0x1b8, 4, 0, 0 }, .nr_cpus = { 0x1cc, 4, 0, 0 },
-		.split = { 0x0c, 4, 0, 0 }, .vmcoreinfo_off = { 0x20, 8, 0, 0 },
+		.split = { 0x0c, 4, 0, 0 }, .start_pfn = { 0x10, 8, 0, 0 },
+		.end_pfn = { 0x18, 8, 0, 0 }, .start_pfn_64 = { 0x50, 8, 0, 0 },
+		.end_pfn_64 = { 0x58, 8, 0, 0 }, .vmcoreinfo_off = { 0x20, 8, 0, 0 },
 		.vmcoreinfo_n = { 0x28, 8, 0, 0 }, .note_off = { 0x30, 8, 0, 0 },
 		.note_n = { 0x38, 8, 0, 0 }, .erase_off = { 0x40, 8, 0, 0 },
 		.erase_n = { 0x48, 8, 0, 0 }, .max_pfn_64 = { 0x60, 8, 0, 0 },
@@ -42,7 +45,9 @@ static const struct disk_class classes[] = {
 		.status = { 0x19c, 4, 0, 0 }, .block_bytes = { 0x1a0, 4, 0, 0 },
 		.sub_blocks = { 0x1a4, 4, 0, 0 }, .bitmap_blocks = { 0x1a8, 4, 0, 0 },
 		.max_pfn = { 0x1ac, 4, 0, 0 }, .nr_cpus = { 0x1c0, 4, 0, 0 },
-		.split = { 0x08, 4, 0, 0 }, .vmcoreinfo_off = { 0x14, 8, 0, 0 },
+		.split = { 0x08, 4, 0, 0 }, .start_pfn = { 0x0c, 4, 0, 0 },
+		.end_pfn = { 0x10, 4, 0, 0 }, .start_pfn_64 = { 0x38, 8, 0, 0 },
+		.end_pfn_64 = { 0x40, 8, 0, 0 }, .vmcoreinfo_off = { 0x14, 8, 0, 0 },
 		.vmcoreinfo_n = { 0x1c, 4, 0, 0 }, .note_off = { 0x20, 8, 0, 0 },
 		.note_n = { 0x28, 4, 0, 0 }, .erase_off = { 0x2c, 8, 0, 0 },
 		.erase_n = { 0x34, 4, 0, 0 }, .max_pfn_64 = { 0x48, 8, 0, 0 },
@@ -68,6 +73,25 @@ static const char *compression(uint64_t status)
 	return status & PAGE_ZSTD ? "zstd" : NULL;
 }
 
+static enum dl_status add_split(struct kdump_layout *l, struct source *source,
+				const struct disk_class *k, unsigned version,
+				struct bytes sub, struct dl_err *err)
+{
+	bool wide = version >= VERSION_64BIT_PFNS;
+
+	l->end_pfn = UINT64_MAX;
+	l->is_split = version >= 2 && field_or(sub, k->split, 0);
+	if (!l->is_split)
+		return DL_OK;
+	l->start_pfn = field_or(sub, wide ? k->start_pfn_64 : k->start_pfn, 0);
+	l->end_pfn = field_or(sub, wide ? k->end_pfn_64 : k->end_pfn, 0);
+	if (l->start_pfn <= l->end_pfn)
+		return DL_OK;
+	return err_set(err, DL_CORRUPT, "%s: sub header at 0x1000: start_pfn 0x%" PRIx64
+		       " lies behind end_pfn 0x%" PRIx64, source_name(source),
+		       l->start_pfn, l->end_pfn);
+}
+
 static enum dl_status add_sub_header(struct kdump_layout *l, struct source *source,
 				     const struct disk_class *k, unsigned version,
 				     uint64_t *max_pfn, struct dl_err *err)
@@ -78,11 +102,8 @@ static enum dl_status add_sub_header(struct kdump_layout *l, struct source *sour
 
 	if (st)
 		return st;
-	if (version >= 2 && field_or(sub, k->split, 0))
-		return err_set(err, DL_UNSUPPORTED, "%s: one part of a split kdump: join the "
-			       "parts first with makedumpfile --reassemble",
-			       source_name(source));
-	if (version >= 3)
+	st = add_split(l, source, k, version, sub, err);
+	if (!st && version >= 3)
 		st = layout_meta(l, source, field_or(sub, k->vmcoreinfo_off, 0),
 				 field_or(sub, k->vmcoreinfo_n, 0), "vmcoreinfo", err);
 	if (!st && version >= 4) {
@@ -123,6 +144,8 @@ static enum dl_status add_bitmap(struct kdump_layout *l, struct container *c,
 	st = source_read(source, off, bits, (size_t)n, err);
 	if (!st && !bitmap_init(&l->pages, &c->arena, bits, max_pfn))
 		st = err_set(err, DL_NOMEM, "out of memory");
+	l->first_rank = bitmap_rank(&l->pages, l->start_pfn);
+	l->nr_pages = bitmap_rank(&l->pages, l->end_pfn) - l->first_rank;
 	return st;
 }
 
@@ -150,7 +173,7 @@ static enum dl_status check_entry(struct source *source, uint64_t pfn, uint64_t 
 static void count_missing(struct kdump_layout *l, struct source *source)
 {
 	uint8_t b[SCAN_ENTRIES * ENTRY_BYTES];
-	uint64_t left = l->pages.nr_set, off = l->entries_off;
+	uint64_t left = l->nr_pages, off = l->entries_off;
 	struct file_range data;
 
 	while (left) {
@@ -214,15 +237,21 @@ enum dl_status disk_layout_read(struct kdump_layout *l, struct container *c,
 	return st;
 }
 
+bool disk_layout_has(const struct kdump_layout *l, uint64_t pfn)
+{
+	return pfn >= l->start_pfn && pfn < l->end_pfn && bitmap_has(&l->pages, pfn);
+}
+
 enum dl_status disk_layout_page(const struct kdump_layout *l, struct source *source,
 				uint64_t pfn, struct file_range *ranges, size_t *n,
 				struct dl_err *err)
 {
-	uint64_t off = l->entries_off + bitmap_rank(&l->pages, pfn) * ENTRY_BYTES;
+	uint64_t rank = bitmap_rank(&l->pages, pfn) - l->first_rank;
+	uint64_t off = l->entries_off + rank * ENTRY_BYTES;
 	uint8_t entry[ENTRY_BYTES];
 	enum dl_status st;
 
-	if (!bitmap_has(&l->pages, pfn))
+	if (!disk_layout_has(l, pfn))
 		return err_set(err, DL_ABSENT, "%s: page 0x%" PRIx64 " is not in this dump",
 			       source_name(source), pfn);
 	st = source_read(source, off, entry, sizeof entry, err);
@@ -235,7 +264,7 @@ enum dl_status disk_layout_page(const struct kdump_layout *l, struct source *sou
 
 bool disk_layout_ends(const struct kdump_layout *l, struct source *source, uint64_t pfn)
 {
-	uint64_t rank = bitmap_rank(&l->pages, pfn), end;
+	uint64_t rank = bitmap_rank(&l->pages, pfn) - l->first_rank, end;
 
 	source_end(source, &end);
 	return l->entries_off >= end || rank >= (end - l->entries_off) / ENTRY_BYTES;

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What ELF cores and kdump-compressed files have in common: the ranges needed
- * for opening them, and QEMU's CPU notes (docs: QEMU's include/elf and
- * dump/dump.c describe QEMUCPUState; libkdumpfile 0.5.1 does not offer CR3).
+ * for opening them, and what of them lies past the end of the file.
  */
 #include "kdump_layout.h"
 
 #include "source_impl.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum {
-	NOTES_MAX_BYTES = 1 << 20,
-	NOTE_HEADER_BYTES = 12,
-	QEMU_STATE_BYTES = 0x1b0, QEMU_CR3_OFF = 0x1a0,
-};
 
 enum dl_status layout_meta(struct kdump_layout *l, struct source *source,
 			   uint64_t off, uint64_t n, const char *what,
@@ -97,50 +89,9 @@ uint64_t layout_position(const struct kdump_layout *l, uint64_t pfn)
 	const struct run *run;
 
 	if (!l->is_elf)
-		return bitmap_has(&l->pages, pfn) ? bitmap_rank(&l->pages, pfn)
-						  : UINT64_MAX;
+		return disk_layout_has(l, pfn) ? bitmap_rank(&l->pages, pfn) : UINT64_MAX;
 	if (pfn > UINT64_MAX >> PAGE_SHIFT)
 		return UINT64_MAX;
 	run = runs_find(&l->segments, pfn << PAGE_SHIFT);
 	return run ? run->target + ((pfn << PAGE_SHIFT) - run->first) : UINT64_MAX;
-}
-
-static uint64_t pad4(uint64_t n)
-{
-	return (n + 3) & ~(uint64_t)3;
-}
-
-/* Elf_Nhdr: name size, descriptor size, type; both padded to 4 bytes. */
-static bool find_cr3(struct bytes b, uint64_t *cr3)
-{
-	while (b.n >= NOTE_HEADER_BYTES) {
-		uint64_t name_n = le32(b.p), desc_n = le32(b.p + 4);
-		uint64_t desc = NOTE_HEADER_BYTES + pad4(name_n);
-
-		if (desc > b.n || desc_n > b.n - desc)
-			return false;
-		if (name_n == 5 && !memcmp(b.p + NOTE_HEADER_BYTES, "QEMU", 5) &&
-		    desc_n >= QEMU_STATE_BYTES) {
-			*cr3 = le64(b.p + desc + QEMU_CR3_OFF);
-			return true;
-		}
-		desc += pad4(desc_n);
-		if (desc > b.n)
-			return false;
-		b.p += desc;
-		b.n -= (size_t)desc;
-	}
-	return false;
-}
-
-bool notes_cr3(const struct kdump_layout *l, struct source *source, uint64_t *cr3)
-{
-	size_t n = l->notes.n < NOTES_MAX_BYTES ? (size_t)l->notes.n : NOTES_MAX_BYTES;
-	uint8_t *b = n ? malloc(n) : NULL;
-	bool found = false;
-
-	if (b && source_read(source, l->notes.off, b, n, NULL) == DL_OK)
-		found = find_cr3((struct bytes){ b, n }, cr3);
-	free(b);
-	return found;
 }

@@ -41,6 +41,9 @@ struct kdump_layout {
 	struct runs segments;           /* ELF: PA to file, in bytes        */
 	struct bitmap pages;            /* kdump: which PFNs have an entry  */
 	uint64_t entries_off;           /* kdump: of the page descriptors   */
+	bool is_split;                  /* kdump: one of several files      */
+	uint64_t start_pfn, end_pfn;    /* kdump: it holds these; whole: all */
+	uint64_t first_rank, nr_pages;  /* kdump: set bits below, and in it */
 };
 
 /**
@@ -67,6 +70,9 @@ enum dl_status layout_page(const struct kdump_layout *l, struct source *source,
  */
 bool elf_layout_run(const struct kdump_layout *l, struct source *source, uint64_t pfn,
 		    uint64_t *first, uint64_t *last);
+
+/** disk_layout_has - whether the bitmap promises @pfn, and to this part */
+bool disk_layout_has(const struct kdump_layout *l, uint64_t pfn);
 
 /** disk_layout_ends - whether neither @pfn nor any page above has a descriptor left */
 bool disk_layout_ends(const struct kdump_layout *l, struct source *source, uint64_t pfn);
@@ -99,8 +105,5 @@ enum dl_status disk_layout_page(const struct kdump_layout *l, struct source *sou
 enum dl_status layout_meta(struct kdump_layout *l, struct source *source,
 			   uint64_t off, uint64_t n, const char *what,
 			   struct dl_err *err);
-
-/** notes_cr3 - CR3 of the first CPU, from the notes that QEMU adds */
-bool notes_cr3(const struct kdump_layout *l, struct source *source, uint64_t *cr3);
 
 #endif
