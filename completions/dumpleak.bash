@@ -5,7 +5,7 @@ _dumpleak()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local commands='analyze info tags blocks show help' command='' word opts
-	local common='--json --jobs --color --width --quiet --help --version'
+	local common='--json --symbols --jobs --color --width --quiet --help --version'
 
 	# "--option=value" comes in three words: option, "=", value
 	if [[ $cur == '=' ]]; then

@@ -272,6 +272,18 @@ static const char *damage_of(const struct session *s)
 	return damage;
 }
 
+/* PoolTrackTable, where the small ranges of a minidump happen to have it. */
+static uint64_t tag_table_of(struct session *s)
+{
+	uint64_t va, word;
+
+	if (!session_is_minidump(s) || !s->has_os || !s->os.kdbg.known ||
+	    !kdbg_variable(&s->os.vm, &s->os.kdbg, KDBG_POOL_TRACK_TABLE, &va) ||
+	    vm_word(&s->os.vm, va, s->os.layout.ptr_bytes, &word, NULL))
+		return 0;
+	return va;
+}
+
 const struct report_input *session_input(struct session *s)
 {
 	struct report_input *in = &s->input;
@@ -284,6 +296,7 @@ const struct report_input *session_input(struct session *s)
 	d->minidump = container_minidump(s->container);
 	in->os = s->has_os ? &s->os : NULL;
 	in->os_reason = s->os_reason;
+	in->tag_table_va = tag_table_of(s);
 	in->pool = s->has_pool ? &s->pool : NULL;
 	in->pool_reason = s->pool_reason;
 	in->ledger = s->has_ledger ? &s->ledger : NULL;

@@ -304,6 +304,7 @@ static const struct wanted mini[] = {
 	{ "minidump/range_bytes", "1100000" }, { "minidump/prcb_bytes", "44800" },
 	{ "minidump/mm/nonpaged_pages", "16102" }, { "minidump/mm/max_paged_pages", "8000000" },
 	{ "minidump/mm/special_pool_tag", "Lak " },
+	{ "minidump/tag_table", "null" },
 	{ "minidump/stack/va", "0xfffffa8014a30040" },
 	{ "minidump/stack/words/0/value", "0xfffff801237f71a0" },
 	{ "minidump/stack/words/0/target", "ntoskrnl.exe+0x3f71a0" },
@@ -324,12 +325,14 @@ static void test_json_minidump(void **state)
 	assert_int_equal(json_array_size(at(root, "minidump/stack/words")), 4);
 	json_decref(root);
 
+	m->in.tag_table_va = D;
 	m->minidump.has_mm = false;
 	m->minidump.stack_bytes = 0;
 	m->minidump.broken_driver = NULL;
 	root = json_of(&m->in, 0);
 	assert_value(root, "minidump/mm", "null");
 	assert_value(root, "minidump/stack", "null");
+	assert_value(root, "minidump/tag_table", "0xfffffa8014a30000");
 	assert_value(root, "minidump/broken_driver", "null");
 	json_decref(root);
 }
@@ -388,7 +391,7 @@ static void test_text_minidump(void **state)
 		"  Memory          1,831 ranges of virtual memory, 1.05 MB in all; no pages\n",
 		"  Broken driver   leak.sys\n", "KPRCB (0xaf00 bytes)\n",
 		"  Nonpaged pool   16,102 pages (62.9 MB) allocated, of at most 4,000,000\n",
-		"  Special pool    tag 'Lak '\n", "  Stack           256 B at fffffa80`14a30000\n",
+		"  Special pool    tag 'Lak '\n", "  Tag table       none\n", "  Stack           256 B at fffffa80`14a30000\n",
 		"  fffffa80`14a30040  fffff801`237f71a0  ntoskrnl.exe+0x3f71a0\n",
 		"  fffffa80`14a30050  fffff801`26400010  old.sys (unloaded)+0x10\n",
 		NULL,

@@ -72,6 +72,7 @@ void json_minidump(struct jot *j, json_t *root, const struct report_input *in)
 	jot_count(j, o, "process_bytes", m->process.size_bytes);
 	jot_count(j, o, "thread_bytes", m->thread.size_bytes);
 	jot_count(j, o, "data_page_bytes", m->data_page.size_bytes);
+	jot_va_or_null(j, o, "tag_table", in->tag_table_va);
 	json_mm(j, o, m);
 	json_stack(j, o, in);
 }

@@ -115,11 +115,16 @@ void minidump_text(const struct report_input *in, struct paper *p)
 	if (m->broken_driver)
 		paper_field(p, "Broken driver", "%s", m->broken_driver);
 	if (m->service_pack_build)
-		paper_field(p, "Service build", "%" PRIu32, m->service_pack_build);
+		paper_field(p, "Service pack", "build 0x%" PRIx32, m->service_pack_build);
 	paper_field(p, "Memory", "%s range%s, %s", text_count(m->nr_ranges, ranges),
 		    plural(m->nr_ranges), text_size(m->range_bytes, size));
 	copies_field(m, p);
 	mm_fields(m, p);
+	if (in->tag_table_va)
+		paper_field(p, "Tag table", "some of it, at %s",
+			    va_text(in->os, in->tag_table_va, va));
+	else
+		paper_field(p, "Tag table", "none");
 	if (m->stack_bytes)
 		paper_field(p, "Stack", "%s at %s", text_size(m->stack_bytes, stack),
 			    va_text(in->os, m->stack_va, va));

@@ -44,6 +44,7 @@ struct report_input {
 	const struct os *os;
 	const char *os_reason;          /* why os is NULL                      */
 	const struct report_symbols *symbols;   /* NULL: none were given       */
+	uint64_t tag_table_va;          /* minidumps: a tag table is in it, 0: none */
 	const struct pool *pool;
 	const char *pool_reason;        /* why pool is NULL                    */
 	const struct ledger *ledger;
