@@ -327,8 +327,7 @@ static bool neighbour_fits(struct os *os, uint64_t root_va)
 	for (size_t i = 0; i < sizeof builds / sizeof builds[0]; i++) {
 		struct os_layout other;
 
-		if (layout_pick(os->layout.machine, builds[i], &other, NULL) ||
-		    !memcmp(&other.object, &own, sizeof own))
+		if (layout_pick(os->layout.machine, builds[i], &other, NULL))
 			continue;
 		os->layout.object = other.object;
 		if (fit(os, root_va) != FITS)

@@ -11,41 +11,6 @@
 
 #include <cmocka.h>
 
-/* Offsets: public PDBs of 5.2.3790.3959, 7 SP1, 8.1, 19041, 26100; ARM64: a 22000 dump */
-static const struct generation nt52 = {
-	.name = "2003 SP2", .machine = 0x8664, .build = 3790,
-	.type_name = 0x78, .type_number = 0x90, .pid = 0xd8, .image = 0x268, .threads = 0x290,
-	.thread_links = 0x3d0, .thread_process = 0x3b8, .thread_id = 0x360, .stack_base = 0x240,
-};
-static const struct generation nt61 = {
-	.name = "7 SP1", .machine = 0x8664, .build = 7601, .numbered = true,
-	.type_name = 0x10, .type_number = 0x28, .pid = 0x180, .image = 0x2e0, .threads = 0x308,
-	.thread_links = 0x420, .thread_process = 0x210, .thread_id = 0x3b8, .stack_base = 0x278,
-};
-static const struct generation nt63 = {
-	.name = "8.1", .machine = 0x8664, .build = 9600, .numbered = true,
-	.type_name = 0x10, .type_number = 0x28, .pid = 0x2e0, .image = 0x438, .threads = 0x470,
-	.thread_links = 0x688, .thread_process = 0x220, .thread_id = 0x628, .stack_base = 0x38,
-};
-static const struct generation nt10 = {
-	.name = "10 2004", .machine = 0x8664, .build = 19041, .numbered = true, .cookie = true,
-	.type_name = 0x10, .type_number = 0x28, .pid = 0x440, .image = 0x5a8, .threads = 0x5e0,
-	.thread_links = 0x4e8, .thread_process = 0x220, .thread_id = 0x480, .stack_base = 0x38,
-	.timestamp = 0x9c,
-};
-static const struct generation nt10_24h2 = {
-	.name = "11 24H2", .machine = 0x8664, .build = 26100, .numbered = true, .cookie = true,
-	.type_name = 0x10, .type_number = 0x28, .pid = 0x1d0, .image = 0x338, .threads = 0x370,
-	.thread_links = 0x578, .thread_process = 0x220, .thread_id = 0x510, .stack_base = 0x38,
-	.timestamp = 0x9c,
-};
-static const struct generation nt10_arm = {
-	.name = "11, ARM64", .machine = 0xaa64, .build = 22000, .numbered = true, .cookie = true,
-	.type_name = 0x10, .type_number = 0x28, .pid = 0x3f8, .image = 0x560, .threads = 0x598,
-	.thread_links = 0x558, .thread_process = 0x240, .thread_id = 0x4f0, .stack_base = 0x38,
-	.timestamp = 0x9c,
-};
-
 static int setup(void **state)
 {
 	struct machine64 *m = calloc(1, sizeof *m);
@@ -56,7 +21,7 @@ static int setup(void **state)
 	m->ram = malloc(RAM64);
 	if (!m->ram)
 		return -1;
-	machine64_build(m, &nt10);
+	machine64_build(m, &generations[GEN_NT10]);
 	return 0;
 }
 
@@ -134,23 +99,20 @@ static void check_processes(const struct os *os)
 
 static void every_generation(void **state)
 {
-	static const struct generation *const all[] = {
-		&nt52, &nt61, &nt63, &nt10, &nt10_24h2, &nt10_arm,
-	};
 	struct machine64 *m = *state;
 
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+	for (size_t i = 0; i < NR_GENERATIONS; i++) {
 		uint64_t directory;
 
-		machine64_build(m, all[i]);
+		machine64_build(m, &generations[i]);
 		opened(m);
 		if (m->os.nr_notes)
-			fail_msg("%s: %s", all[i]->name, m->os.notes[0].text);
-		check_modules(&m->os, all[i]);
+			fail_msg("%s: %s", generations[i].name, m->os.notes[0].text);
+		check_modules(&m->os, &generations[i]);
 		check_objects(&m->os);
 		check_processes(&m->os);
-		assert_int_equal(m->os.has_type_cookie, all[i]->cookie);
-		assert_int_equal(m->os.type_cookie, all[i]->cookie ? m->cookie : 0);
+		assert_int_equal(m->os.has_type_cookie, generations[i].cookie);
+		assert_int_equal(m->os.type_cookie, generations[i].cookie ? m->cookie : 0);
 		assert_int_equal(object_kind_of(&m->os, va64(type64(T_EVENT))), OBJECT_OTHER);
 		assert_string_equal(object_name(&m->os, va64(type64(T_EVENT)), &directory), "Event");
 		assert_int_equal(directory, va64(body64(O_TYPES_DIR)));
@@ -173,7 +135,7 @@ static void wrong_cookie(void **state)
 /* The row of the build says otherwise than memory: a neighbour's is taken, with a note. */
 static void neighbours(void **state)
 {
-	struct generation g = nt63;
+	struct generation g = generations[GEN_NT63];
 	struct machine64 *m = *state;
 
 	g.cookie = true;
@@ -183,7 +145,7 @@ static void neighbours(void **state)
 	assert_true(has_note(&m->os, "disguised by a cookie, unlike in build 9600"));
 	machine64_close(m);
 
-	g = nt10;
+	g = generations[GEN_NT10];
 	g.cookie = false;
 	machine64_build(m, &g);
 	check_objects(opened(m));
@@ -191,14 +153,14 @@ static void neighbours(void **state)
 	assert_true(has_note(&m->os, "not disguised, unlike in build 19041"));
 	machine64_close(m);
 
-	g = nt61;       /* headers with pointers */
+	g = generations[GEN_NT61];       /* headers with pointers */
 	g.numbered = false;
 	machine64_build(m, &g);
 	check_objects(opened(m));
 	assert_true(has_note(&m->os, "object headers are not those of build 7601"));
 	machine64_close(m);
 
-	g = nt52;       /* and without */
+	g = generations[GEN_NT52];       /* and without */
 	g.numbered = true;
 	g.type_name = 0x10;
 	g.type_number = 0x28;
@@ -231,12 +193,12 @@ static void types_absent(void **state)
 	assert_true(has_note(&m->os, "of the object directories"));
 	machine64_close(m);
 
-	machine64_build(m, &nt52);      /* the types' names are there, needless of a list */
+	machine64_build(m, &generations[GEN_NT52]);      /* the types' names are there, needless of a list */
 	absent64(m, body64(O_TYPES_DIR));
 	check_objects(opened(m));
 	machine64_close(m);
 
-	machine64_build(m, &nt52);
+	machine64_build(m, &generations[GEN_NT52]);
 	absent64(m, TYPES64);           /* nor the types: by structure */
 	absent64(m, TYPES64 + 0x1000);
 	check_objects(opened(m));
@@ -248,7 +210,7 @@ static void any_page_absent(void **state)
 	struct machine64 *m = *state;
 
 	for (uint32_t pa = KERNEL64; pa < EVENT64; pa += 0x1000) {
-		machine64_build(m, &nt10);
+		machine64_build(m, &generations[GEN_NT10]);
 		absent64(m, pa);
 		opened(m);
 		assert_true(m->os.nr_drivers <= 1 && m->os.nr_devices <= 2);
@@ -358,14 +320,14 @@ static void unloaded_rows(void **state)
 /* Another build's process row fits, or none does. */
 static void process_rows(void **state)
 {
-	struct generation g = nt10;
+	struct generation g = generations[GEN_NT10];
 	struct machine64 *m = *state;
 
-	g.pid = nt10_24h2.pid;
-	g.image = nt10_24h2.image;
-	g.threads = nt10_24h2.threads;
-	g.thread_links = nt10_24h2.thread_links;
-	g.thread_id = nt10_24h2.thread_id;
+	g.pid = generations[GEN_NT10_24H2].pid;
+	g.image = generations[GEN_NT10_24H2].image;
+	g.threads = generations[GEN_NT10_24H2].threads;
+	g.thread_links = generations[GEN_NT10_24H2].thread_links;
+	g.thread_id = generations[GEN_NT10_24H2].thread_id;
 	machine64_build(m, &g);
 	check_processes(opened(m));
 	assert_true(has_note(&m->os, "not those expected of build 19041"));
@@ -376,7 +338,7 @@ static void process_rows(void **state)
 	assert_true(has_note(&m->os, "EPROCESS and ETHREAD of build 19041 do not fit"));
 	machine64_close(m);
 
-	machine64_build(m, &nt10);
+	machine64_build(m, &generations[GEN_NT10]);
 	set64(m, PROCESS64 + 0x388, PDPT | 0x802);      /* UserDirectoryTableBase */
 	assert_int_equal(opened(m)->processes[0].user_dtb_pa, PDPT);
 }

@@ -50,6 +50,45 @@ struct generation {
 	uint32_t timestamp;             /* in KLDR_DATA_TABLE_ENTRY, 0: none */
 };
 
+enum { GEN_NT52, GEN_NT61, GEN_NT63, GEN_NT10, GEN_NT10_24H2, GEN_NT10_ARM, NR_GENERATIONS };
+
+/* Offsets: public PDBs of 5.2.3790.3959, 7 SP1, 8.1, 19041, 26100; ARM64: a 22000 dump */
+static const struct generation generations[NR_GENERATIONS] = {
+	[GEN_NT52] = {
+		.name = "2003 SP2", .machine = 0x8664, .build = 3790,
+		.type_name = 0x78, .type_number = 0x90, .pid = 0xd8, .image = 0x268, .threads = 0x290,
+		.thread_links = 0x3d0, .thread_process = 0x3b8, .thread_id = 0x360, .stack_base = 0x240,
+	},
+	[GEN_NT61] = {
+		.name = "7 SP1", .machine = 0x8664, .build = 7601, .numbered = true,
+		.type_name = 0x10, .type_number = 0x28, .pid = 0x180, .image = 0x2e0, .threads = 0x308,
+		.thread_links = 0x420, .thread_process = 0x210, .thread_id = 0x3b8, .stack_base = 0x278,
+	},
+	[GEN_NT63] = {
+		.name = "8.1", .machine = 0x8664, .build = 9600, .numbered = true,
+		.type_name = 0x10, .type_number = 0x28, .pid = 0x2e0, .image = 0x438, .threads = 0x470,
+		.thread_links = 0x688, .thread_process = 0x220, .thread_id = 0x628, .stack_base = 0x38,
+	},
+	[GEN_NT10] = {
+		.name = "10 2004", .machine = 0x8664, .build = 19041, .numbered = true, .cookie = true,
+		.type_name = 0x10, .type_number = 0x28, .pid = 0x440, .image = 0x5a8, .threads = 0x5e0,
+		.thread_links = 0x4e8, .thread_process = 0x220, .thread_id = 0x480, .stack_base = 0x38,
+		.timestamp = 0x9c,
+	},
+	[GEN_NT10_24H2] = {
+		.name = "11 24H2", .machine = 0x8664, .build = 26100, .numbered = true, .cookie = true,
+		.type_name = 0x10, .type_number = 0x28, .pid = 0x1d0, .image = 0x338, .threads = 0x370,
+		.thread_links = 0x578, .thread_process = 0x220, .thread_id = 0x510, .stack_base = 0x38,
+		.timestamp = 0x9c,
+	},
+	[GEN_NT10_ARM] = {
+		.name = "11, ARM64", .machine = 0xaa64, .build = 22000, .numbered = true, .cookie = true,
+		.type_name = 0x10, .type_number = 0x28, .pid = 0x3f8, .image = 0x560, .threads = 0x598,
+		.thread_links = 0x558, .thread_process = 0x240, .thread_id = 0x4f0, .stack_base = 0x38,
+		.timestamp = 0x9c,
+	},
+};
+
 struct machine64 {
 	const struct generation *g;
 	uint8_t *ram;
@@ -57,6 +96,8 @@ struct machine64 {
 	uint32_t strings;               /* next free, PA */
 	struct source *source;
 	struct container *container;
+	const struct symbols *symbols;  /* NULL: none */
+	bool no_kdbg;
 	struct os os;
 	bool open;
 };
@@ -322,7 +363,9 @@ static inline enum dl_status machine64_open(struct machine64 *m, struct dl_err *
 	phys_init(&os->phys, m->container);
 	arena_init(&os->arena);
 	vm_init(&os->vm, &os->phys, &paging_x64, PML4);
-	kdbg64(m);
+	if (!m->no_kdbg)
+		kdbg64(m);
+	os->symbols = m->symbols;
 	os->build = m->g->build;
 	os->kernel_base = va64(KERNEL64);
 	os->kernel_bytes = KERNEL64_BYTES;

@@ -250,12 +250,14 @@ struct object_types {
  * Drivers and devices while they are gathered; os->drivers and os->devices
  * point into these arrays. Kept until os_close(), for objects_try().
  */
+#define OBJECT_IS_DRIVER ((uint64_t)1 << 32)
+
 struct os_objects {
 	struct driver *driver;
 	size_t nr_drivers, cap_drivers;
 	struct device *device;
 	size_t nr_devices, cap_devices;
-	struct va_map map;              /* VA to kind and index, see objects.c */
+	struct va_map map;              /* VA to index, or'ed with OBJECT_IS_DRIVER */
 	size_t drivers_done, devices_done;      /* whose links were followed  */
 	bool full;
 	struct object_types types;
