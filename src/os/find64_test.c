@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -380,6 +381,94 @@ static void wild_directories(void **state)
 	}
 }
 
+static const char isf[] =
+"{ 'metadata': { 'format': '6.1.0', 'windows': { 'pdb': {"
+"    'GUID': 'A6ACC8274D0C89283BDDB98967452301', 'age': %u,"
+"    'database': 'ntkrnlmp.pdb', 'machine_type': 34404 } } },"
+"  'base_types': { 'pointer': { 'kind': 'int', 'size': 8 } }, 'enums': {},"
+"  'symbols': { 'PsLoadedModuleList': { 'address': %u },"
+"    'PsActiveProcessHead': { 'address': %u }, 'KdDebuggerDataBlock': { 'address': %u } },"
+"  'user_types': { '_DEVICE_OBJECT': { 'kind': 'struct', 'size': 336, 'fields': {"
+"    'DriverObject': { 'offset': 16, 'type': { 'kind': 'pointer' } } } },"
+"    '_EPROCESS': { 'kind': 'struct', 'size': 2624, 'fields': {} } } }";
+
+static struct symbols *open_isf(unsigned age, unsigned modules_rva, unsigned kdbg_rva)
+{
+	char text[2048];
+	struct symbols *symbols = NULL;
+	struct dl_err err = { "" };
+
+	snprintf(text, sizeof text, isf, age, modules_rva, (unsigned)S64_PROCESSES, kdbg_rva);
+	for (char *p = text; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	if (symbols_open_memory((struct bytes){ (const uint8_t *)text, strlen(text) }, "k.json",
+				&symbols, &err))
+		fail_msg("%s", err.text);
+	return symbols;
+}
+
+/* Opens with symbols of this age and address; whether they were used. */
+static bool used(struct space64 *s, unsigned age, unsigned modules_rva, unsigned kdbg_rva)
+{
+	struct symbols *symbols = open_isf(age, modules_rva, kdbg_rva);
+	bool is_used;
+
+	s64_close(s);
+	s->symbols = symbols;
+	is_used = opened(s, false)->symbols == symbols;
+	assert_int_equal(is_used, s->os.nr_differences > 0);
+	assert_int_equal(s->os.layout.device.driver.off, is_used ? 16 : 8);
+	assert_int_equal(s->os.nr_modules, 2);
+	symbols_close(symbols);
+	s->symbols = NULL;
+	return is_used;
+}
+
+static void symbols_by_guid(void **state)
+{
+	struct space64 *s = *state;
+
+	s64_build(s, SPACE_X64);
+	assert_true(used(s, 1, S64_MODULES, S64_KDBG));
+	assert_string_equal(s->os.differences[0].type, "_DEVICE_OBJECT");
+	assert_false(has_note(&s->os, "symbols are of"));
+	assert_false(has_note(&s->os, "is a copy"));
+	assert_false(used(s, 2, S64_MODULES, S64_KDBG));
+	assert_true(has_note(&s->os, "symbols are of ntkrnlmp.pdb A6ACC8274D0C8928"
+			     "3BDDB98967452301 age 2, the kernel is ntkrnlmp.pdb"));
+	assert_true(used(s, 1, S64_MODULES, S64_KDBG - 8));
+	assert_true(has_note(&s->os, "is a copy"));
+}
+
+/* The page of the RSDS record is missing: addresses must agree. */
+static void symbols_by_address(void **state)
+{
+	struct space64 *s = *state;
+
+	s64_build(s, SPACE_X64);
+	s64_put(s, S64_KERNEL + S64_DEBUG + 28 + 12, 4, 4);
+	assert_true(used(s, 2, S64_MODULES, S64_KDBG));
+	assert_true(has_note(&s->os, "its lists are where they say"));
+	assert_false(used(s, 1, S64_MODULES + 8, S64_KDBG));
+	assert_true(has_note(&s->os, "nothing in this image tells"));
+}
+
+/* No KDBG block and a header without lists: the file knows where they are. */
+static void symbols_complete_globals(void **state)
+{
+	struct space64 *s = *state;
+
+	s64_build(s, SPACE_X64);
+	memset(s->ram + S64_KERNEL + S64_KDBG, 0, 0x380);
+	s64_header(s, 0x20, 0, 8);
+	s64_header(s, 0x28, 0, 8);
+	assert_true(used(s, 1, S64_MODULES, S64_KDBG));
+	assert_int_equal(s->os.processes_va, S64_KERNEL_VA + S64_PROCESSES);
+	opened((s64_close(s), s), false);
+	assert_int_equal(s->os.processes_va, 0);
+}
+
 static void release_rows(void **state)
 {
 	static const struct { uint32_t build, product; uint16_t machine; const char *name; } rows[] = {
@@ -418,7 +507,8 @@ int main(void)
 		TEST(copy_in_parameter), TEST(without_kdbg), TEST(wild_kdbg),
 		TEST(nothing_there), TEST(low_stub), TEST(small_pages),
 		TEST(builds_that_agree_or_not), TEST(newer_than_any_row),
-		TEST(wild_directories), cmocka_unit_test(release_rows),
+		TEST(wild_directories), TEST(symbols_by_guid), TEST(symbols_by_address),
+		TEST(symbols_complete_globals), cmocka_unit_test(release_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

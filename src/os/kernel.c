@@ -31,6 +31,7 @@ static void use_space(struct finder *f, const struct space_kind *kind, uint64_t 
 		      const char *how)
 {
 	f->kind = kind;
+	f->os->layout.machine = kind->machine;
 	f->os->shared_data_va = kind->shared_data_va;
 	f->os->dtb_scanned = !how;
 	f->os->dtb_how = how ? how : "scan";
@@ -342,15 +343,13 @@ enum dl_status kernel_find(struct os *os, const struct progress *progress,
 	if (f.header->machine.known)
 		f.machine = (uint16_t)f.header->machine.value;
 	if (!space_kinds(f.machine, 0))
-		return err_set(err, DL_UNSUPPORTED, "%s kernels are not supported yet",
+		return err_set(err, DL_UNSUPPORTED, "%s kernels are not supported",
 			       machine_name(f.machine) ? machine_name(f.machine)
 						       : "this machine's");
 	f.scan = calloc(1, sizeof *f.scan);
 	f.decoder = kdbg_decoder_new();
 	st = f.scan && f.decoder ? find(&f, progress, err)
 				 : err_set(err, DL_NOMEM, "out of memory");
-	if (!st)
-		os->layout.machine = f.kind->machine;
 	kdbg_decoder_free(f.decoder);
 	free(f.scan);
 	return st;

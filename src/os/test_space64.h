@@ -39,6 +39,7 @@ struct space64 {
 	struct source *source;
 	struct container *container;
 	struct os os;
+	const struct symbols *symbols;  /* given to os_open_with() */
 	bool open;
 };
 
@@ -300,7 +301,8 @@ static inline enum dl_status s64_open(struct space64 *s, bool raw, struct dl_err
 		st = raw ? container_open_raw(s->source, 0, &s->container, err)
 			 : container_open(s->source, &s->container, err);
 	if (!st)
-		st = os_open(s->container, NULL, &s->os, err);
+		st = os_open_with(s->container, &(struct os_options){ .symbols = s->symbols },
+				  &s->os, err);
 	s->open = !st;
 	return st;
 }
