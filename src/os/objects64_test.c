@@ -343,6 +343,51 @@ static void process_rows(void **state)
 	assert_int_equal(opened(m)->processes[0].user_dtb_pa, PDPT);
 }
 
+/* Globals by name, as RVAs of the image; a quotation mark is written ' here. */
+static void by_symbols(void **state)
+{
+	static const char text[] = "{ 'metadata': { 'format': '6.1.0', 'windows': { 'pdb': {"
+		"'GUID': '00112233445566778899aabbccddeeff', 'age': 1, 'database': 'nt.pdb',"
+		"'machine_type': 34404 } } }, 'base_types': {"
+		"'pointer': { 'kind': 'int', 'size': 8, 'signed': false, 'endian': 'little' } },"
+		"'enums': {}, 'user_types': { '_EPROCESS': { 'kind': 'struct', 'size': 256,"
+		"'fields': {} } },"
+		"'symbols': { 'ObpRootDirectoryObject': { 'address': 36880 },"
+		"'ObHeaderCookie': { 'address': 36928 }, 'ObTypeIndexTable': { 'address': 38912 } } }";
+	struct machine64 *m = *state;
+	char json[sizeof text];
+	struct symbols *symbols;
+	struct dl_err err = { "" };
+
+	for (size_t i = 0; i < sizeof text; i++)
+		json[i] = text[i] == '\'' ? '"' : text[i];
+	if (symbols_open_memory((struct bytes){ (const uint8_t *)json, sizeof text - 1 }, "nt.json",
+				&symbols, &err))
+		fail_msg("%s", err.text);
+	m->symbols = symbols;
+	m->ram[VARS + 0x40] = m->cookie;
+	assert_int_equal(opened(m)->nr_notes, 0);
+	machine64_close(m);
+	m->ram[VARS + 0x40] ^= 1;
+	check_objects(opened(m));
+	assert_true(has_note(&m->os, "ObHeaderCookie is 0xa6 by the symbols, but object headers tell 0xa7"));
+	machine64_close(m);
+
+	m->no_kdbg = true;
+	check_objects(opened(m));
+	machine64_close(m);
+
+	for (int i = 0; i < NR_TYPES; i++)
+		set64(m, VARS + 0x800 + number64(i) * 8u, va64(type64(i)));
+	absent64(m, body64(O_TYPES_DIR));
+	check_objects(opened(m));
+	assert_int_equal(m->os.type_cookie, m->cookie);
+	assert_int_equal(object_kind_of(&m->os, va64(body64(O_DEV2))), OBJECT_DEVICE);
+	machine64_close(m);
+	m->symbols = NULL;
+	symbols_close(symbols);
+}
+
 static void events(void **state)
 {
 	struct machine64 *m = *state;
@@ -372,7 +417,7 @@ int main(void)
 		TEST(every_generation), TEST(wrong_cookie), TEST(neighbours), TEST(no_row_fits),
 		TEST(types_absent), TEST(any_page_absent), TEST(loops), TEST(links_into_nothing),
 		TEST(driver_extension_of_another), TEST(wild_modules), TEST(unloaded_rows),
-		TEST(process_rows), TEST(events),
+		TEST(process_rows), TEST(by_symbols), TEST(events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
