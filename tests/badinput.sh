@@ -130,9 +130,22 @@ for args in "" "frobnicate x" "analyze" "analyze $small --no-such" "blocks $smal
 	run 2 $args && expect "one line for usage error '$args'" yes "$([ "$(wc -l <"$T/err")" -le 2 ] && echo yes)"
 done
 
+# --- files that do not go together, or would be lost -------------------------------------------------------
+run 2 info "$small" "$small" && one_line hop.dmp && says "same file"
+run 4 info "$small" "$T/no-such-file" && one_line no-such-file
+run 5 info "$small" "$F/pae.dmp" && one_line hop.dmp && says "pae.dmp|never split|one file"
+run 2 info "$small" --json "$small" && says "the dump itself"
+cp "$small" "$T/other.dmp"
+run 2 analyze --json "$T/other.dmp" "$small" && one_line other.dmp && says "is a dump"
+if cmp -s "$small" "$T/other.dmp"; then ok; else not_ok "a dump behind --json was overwritten"; fi
+run 2 analyze "$small" --symbols "$T/no-such.json" && one_line no-such.json
+echo '{"metadata":' >"$T/cut.json"
+run 2 info "$small" --symbols="$T/cut.json" && one_line cut.json
+run 2 info "$small" --symbols="$small" && one_line hop.dmp
+
 # --- known, and not supported: by name -----------------------------------------------------------------------
 { printf 'PAGEDU64\017\000\000\000\145\112\000\000'; head -c 20000 /dev/zero; } >"$T/x64.dmp"
-run 5 analyze "$T/x64.dmp" && one_line x64.dmp && says "64-bit"
+run 4 analyze "$T/x64.dmp" && one_line x64.dmp && says "NumberOfRuns"
 { printf 'MDMP'; head -c 20000 /dev/zero; } >"$T/user.dmp"
 run 5 analyze "$T/user.dmp" && one_line user.dmp && says "minidump"
 

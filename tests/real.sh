@@ -45,8 +45,41 @@ if [ -e "$other" ]; then
 else
 	skip "$other is not here"
 fi
-for image in minidump/19041-x64-4a-notmyfault.dmp written/19041-x64.elf.gz nt52/x64-core.dmp.gz; do
+for image in written/19041-x64.elf.gz nt52/x64-core.dmp.gz; do
 	[ -e "$real/../$image" ] || { skip "$image is not here"; continue; }
 	run 5 analyze "$real/../$image" && expect "one line for $image" 1 "$(wc -l <"$T/err")"
+	shows "^THE SYSTEM"
 done
+
+# minidumps: what they hold, no pool, memory by VA
+minis=$real/../minidump
+# mini FILE FORMAT ARCH BUILD BUGCHECK MODULES UNLOADED
+mini() {
+	[ -e "$minis/$1" ] || { skip "$1 is not here"; return; }
+	run 0 info "$minis/$1" --json - || return
+	expect "$1 format" "$2" "$(json dump.format)"
+	expect "$1 arch" "$3" "$(json os.arch)"
+	expect "$1 build" "$4" "$(json os.build)"
+	expect "$1 bugcheck" "$5" "$(json bugcheck.name)"
+	expect "$1 modules" "$6" "$(json modules)"
+	expect "$1 unloaded" "$7" "$(json unloaded)"
+	expect "$1 kernel" "$(json modules.0.base)" "$(json os.kernel_base)"
+	number minidump.range_bytes '>' 10000
+	number minidump.stack.words '>' 100
+	va=$(json minidump.stack.words.0.va) value=$(json minidump.stack.words.0.value)
+	run 0 show "$minis/$1" "$va" --json - && expect "$1 show" "$value" "$(json words.0.value)"
+	run 1 show "$minis/$1" 0x10 && expect "one line for $1" 1 "$(wc -l <"$T/err")"
+	run 0 info "$minis/$1" -w 80 && shows "STACK OF THE THREAD"
+	expect "$1 columns" 0 "$(grep -v / "$T/out" | awk 'length > 80' | wc -l)"
+	for command in analyze tags "blocks --all"; do
+		# shellcheck disable=SC2086
+		run 1 $command "$minis/$1" && shows "WHAT THE MINIDUMP HOLDS" && says "holds no pool"
+		expect "one line for $command $1" 1 "$(wc -l <"$T/err")"
+	done
+	run 1 analyze "$minis/$1" --json - && expect "$1 pool" null "$(json pool)"
+	case $(json reason) in *"holds no pool"*) ok ;; *) not_ok "$1: reason is $(json reason)" ;; esac
+}
+mini 19041-x64-1000007e.dmp triage64 x64 19041 SYSTEM_THREAD_EXCEPTION_NOT_HANDLED 151 4
+mini 19041-x64-4a-notmyfault.dmp triage64 x64 19041 IRQL_GT_ZERO_AT_SYSTEM_SERVICE 156 9
+mini 22000-arm64-1c8.dmp triage64 ARM64 22000 MANUALLY_INITIATED_POWER_BUTTON_HOLD 245 11
 finish "real memory"
