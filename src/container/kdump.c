@@ -72,6 +72,20 @@ static enum dl_status failure(const struct kdump *k, kdump_ctx_t *ctx, kdump_sta
 
 /* ---- opening ---- */
 
+/*
+ * libkdumpfile (0.5.1) knows no page size for an AArch64 core without Linux'
+ * notes, and divides by it. Windows has one size.
+ */
+static kdump_status state_page_size(kdump_ctx_t *ctx)
+{
+	kdump_num_t n;
+
+	if (kdump_get_number_attr(ctx, KDUMP_ATTR_PAGE_SIZE, &n) == KDUMP_OK && n)
+		return KDUMP_OK;
+	kdump_clear_err(ctx);
+	return kdump_set_number_attr(ctx, KDUMP_ATTR_PAGE_SIZE, PAGE_BYTES);
+}
+
 static enum dl_status hand_over(struct kdump *k, struct dl_err *err)
 {
 	kdump_status ks;
@@ -93,6 +107,8 @@ static enum dl_status hand_over(struct kdump *k, struct dl_err *err)
 	if (ks == KDUMP_OK)
 		ks = kdump_open_fdset(k->ctx, (unsigned)k->nr_parts, fds);
 	free(fds);
+	if (ks == KDUMP_OK)
+		ks = state_page_size(k->ctx);
 	if (ks != KDUMP_OK)
 		return failure(k, k->ctx, ks, "libkdumpfile cannot open it", err);
 	return DL_OK;
