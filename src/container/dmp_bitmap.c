@@ -127,7 +127,7 @@ static const struct bitmap_shape *best_shape(struct container *c, struct bytes b
 	const struct dmp_width *w = ((struct dmp *)c->state)->width;
 	const struct bitmap_shape *first = NULL, *best = NULL;
 	uint8_t *copy = NULL;
-	const uint8_t *bits;
+	const uint8_t *bits = NULL;
 	struct summary s = { 0 };
 
 	for (size_t i = 0; !best && i < w->nr_shapes; i++) {

@@ -229,9 +229,9 @@ static enum dl_status kdump_open(struct container *c, struct dl_err *err)
 static enum dl_status kdump_open_set(struct container *c, struct source *const *sources,
 				     size_t n, struct dl_err *err)
 {
-	if (n > MAX_PARTS)
-		return err_set(err, DL_UNSUPPORTED, "%s: %zu parts of one dump, but at most %d "
-			       "are opened", source_name(c->source), n, MAX_PARTS);
+	if (!n || n > MAX_PARTS)
+		return err_set(err, DL_UNSUPPORTED, "%s: %zu parts of one dump, but 1 to %d are "
+			       "opened", source_name(c->source), n, MAX_PARTS);
 	for (size_t i = 0; i < n; i++)
 		if (kdump_probe(sources[i]) != PROBE_MINE)
 			return err_set(err, DL_UNSUPPORTED, "%s: is no part of a kdump, as %s is",
