@@ -21,9 +21,13 @@ small() {
 		make_one "$n" "$n.dmp"
 	done
 	# the same machines in every other container, plain and compressed
-	for c in kernel32 raw elf kdump kdump-flat; do
+	for c in kernel32 raw elf kdump kdump-flat bitmap32-full bitmap32-kernel triage32 header32; do
 		make_one hop "hop-$c.img" --container "$c"
 		make_one hop "hop-$c.img.gz" --container "$c" --gzip
+	done
+	for c in $("$B/gen" --containers | grep -v 32); do
+		make_one c-x64 "c-x64-$c.img" --container "$c"
+		make_one c-x64 "c-x64-$c.img.gz" --container "$c" --gzip
 	done
 	make_one pae pae-elf.img --container elf
 	make_one hop hop.dmp.gz --gzip
