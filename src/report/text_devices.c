@@ -21,11 +21,6 @@ static void device_cells(struct table *t, const struct os *os, const struct devi
 	table_cell(t, "%s", found_words(d->found));
 }
 
-static const char *device_name(const struct device *d)
-{
-	return *d->name ? d->name : "(no name)";
-}
-
 static const char *driver_name(const struct os *os, const struct device *d)
 {
 	const struct driver *driver = d->driver < 0 ? NULL : &os->drivers[d->driver];
@@ -52,7 +47,7 @@ static void device_row(struct table *t, const struct os *os, const struct device
 	struct libscols_line *row = table_row(t, parent);
 	uint64_t above = d->attached_va;
 
-	table_cell(t, "%s", device_name(d));
+	table_cell(t, "%s", *d->name ? d->name : "(no name)");
 	device_cells(t, os, d);
 	for (int i = 0; above; i++) {
 		const struct device *up = os_device_at(os, above);
@@ -62,7 +57,11 @@ static void device_row(struct table *t, const struct os *os, const struct device
 			return;
 		}
 		table_row(t, row);
-		table_cell(t, "above: %s of %s", device_name(up), driver_name(os, up));
+		/* few have a name; their drivers say what they are */
+		if (*up->name)
+			table_cell(t, "above: %s of %s", up->name, driver_name(os, up));
+		else
+			table_cell(t, "above: %s", driver_name(os, up));
 		device_cells(t, os, up);
 		above = up->attached_va;
 	}

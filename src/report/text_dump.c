@@ -157,18 +157,17 @@ static void tables_field(const struct report_input *in, struct paper *p)
 
 static void kdbg_field(const struct os *os, struct paper *p)
 {
-	bool decoded = os->kdbg_how && !strcmp(os->kdbg_how, "decoded");
+	const char *how = os->kdbg_how ? os->kdbg_how : "unknown";
 	char kdbg[24];
 
-	if (os->kdbg.known)
-		paper_field(p, "Debugger data", "%s%s, %s%s",
-			    os->kdbg.va ? "at " : "at physical 0x",
-			    va_text(os->kdbg.va ? os : NULL,
-				    os->kdbg.va ? os->kdbg.va : os->kdbg.pa, kdbg),
-			    decoded ? "encoded in memory: " : "known by ",
-			    os->kdbg_how ? os->kdbg_how : "unknown");
-	else
+	if (!os->kdbg.known) {
 		paper_field(p, "Debugger data", "not found");
+		return;
+	}
+	va_text(os->kdbg.va ? os : NULL, os->kdbg.va ? os->kdbg.va : os->kdbg.pa, kdbg);
+	paper_field(p, "Debugger data", "at %s%s, %s%s",
+		    os->kdbg.va ? "" : "physical 0x", kdbg,
+		    strcmp(how, "decoded") != 0 ? "known by " : "encoded in memory, and ", how);
 }
 
 static void symbols_fields(const struct report_input *in, struct paper *p)

@@ -80,10 +80,13 @@ static void modules_table(const struct os *os, struct paper *p)
 	table_end(&t);
 }
 
+/* "2004-03-17 10:11:12", without the zone that the heading has. */
+enum { TIME_COLUMNS = 19 };
+
 static void unloaded_table(const struct os *os, struct paper *p)
 {
 	static const struct table_column columns[] = {
-		{ "FROM", 0 }, { "TO", 0 }, { "NAME", TABLE_WRAP }, { "UNLOADED AT", 0 },
+		{ "FROM", 0 }, { "TO", 0 }, { "NAME", TABLE_WRAP }, { "UNLOADED AT, UTC", 0 },
 	};
 	struct table t;
 
@@ -99,7 +102,8 @@ static void unloaded_table(const struct os *os, struct paper *p)
 		table_cell(&t, "%s", va_text(os, u->first_va, first));
 		table_cell(&t, "%s", va_text(os, u->end_va, end));
 		table_cell(&t, "%s", u->name ? u->name : "unknown");
-		table_cell(&t, "%s", u->time ? text_filetime(u->time, time) : "unknown");
+		table_cell(&t, "%.*s", TIME_COLUMNS,
+			   u->time ? text_filetime(u->time, time) : "unknown");
 	}
 	table_end(&t);
 }
