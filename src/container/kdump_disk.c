@@ -18,7 +18,7 @@ enum {
 	ENTRY_BYTES = 24,
 	HEADER_BYTES = 0x1d0, SUB_BYTES = 0x68,
 	PAGE_ZLIB = 1, PAGE_LZO = 2, PAGE_SNAPPY = 4, PAGE_ZSTD = 0x20,
-	MAX_ENTRY_DATA = 2 * PAGE_BYTES,
+	MAX_ENTRY_DATA = PAGE_BYTES,    /* libkdumpfile has a buffer of one page */
 	VERSION_64BIT_PFNS = 6,
 	SCAN_ENTRIES = 512,
 };

@@ -116,6 +116,7 @@ static void test_damaged_pages(void **state)
 	check_entry(0, 0, DL_CORRUPT);          /* no zlib data there */
 	check_entry(8, 0, DL_CORRUPT);
 	check_entry(8, 0xffffffff, DL_CORRUPT);
+	check_entry(8, PAGE_BYTES + 1, DL_CORRUPT); /* more than libkdumpfile takes */
 	check_entry(12, 0, DL_CORRUPT);         /* not compressed, but short */
 	check_entry(12, 2, DL_CORRUPT);         /* zlib data, not lzo */
 }
