@@ -248,8 +248,8 @@ static bool without_kdbg(struct finder *f)
 	    !find_base(f, &os->vm, f->kind, &os->kernel_base, &os->modules_va))
 		return false;
 	os->processes_va = header_va(f, f->header->processes_va);
-	os_note(os, DL_ABSENT, "no KDBG block in this image: %s%sobject directories, unloaded "
-		"drivers and the kernel's pool variables were not read",
+	os_note(os, DL_ABSENT, "no KDBG block in this image: %s%sunloaded drivers and the "
+		"kernel's pool variables were not read",
 		os->modules_va ? "" : "modules, ",
 		os->processes_va || kernel_export(os, "PsInitialSystemProcess", &initial_va)
 			? "" : "processes, ");

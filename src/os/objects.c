@@ -49,12 +49,15 @@ static bool looks_like_driver(struct os *os, uint64_t va, struct bytes b)
 	return !extension || !ptr_at(os, extension + l->ext_driver.off, &back) || back == va;
 }
 
-/* A device points to a driver, and its own extension points back to it. */
+/*
+ * A device points to a driver, and its own extension points back to it. One of
+ * the two may lie on a missing page; what is there must fit.
+ */
 static bool looks_like_device(struct os *os, uint64_t va, struct bytes b)
 {
 	const struct device_layout *l = &os->layout.device;
-	uint64_t size_bytes, extension, driver, own_ext, back;
-	uint8_t buf[MAX_BODY];
+	uint64_t size_bytes, extension, driver, own_ext, back, type;
+	bool is_driver_there;
 
 	if (!has_type(b, l->type, TYPE_DEVICE) || !field_get(b, l->size, &size_bytes) ||
 	    size_bytes < l->bytes || !field_get(b, l->extension, &extension) ||
@@ -66,12 +69,16 @@ static bool looks_like_device(struct os *os, uint64_t va, struct bytes b)
 	 * of it, floppy.sys one to its own data. So it proves nothing.
 	 */
 	if ((extension && !os_is_kernel_va(os, extension)) || !os_is_kernel_va(os, driver) ||
-	    !has_type(driver_at(os, driver, buf), os->layout.driver.type, TYPE_DRIVER))
+	    !os_is_kernel_va(os, own_ext))
 		return false;
-	/* the extension may lie on a missing page; if it is there, it must fit */
+	is_driver_there = !vm_word(&os->vm, driver + os->layout.driver.type.off,
+				   os->layout.driver.type.width, &type, NULL);
+	if (is_driver_there && type != TYPE_DRIVER)
+		return false;
 	if (!ptr_at(os, own_ext + l->ext_device.off, &back))
-		return os_is_kernel_va(os, own_ext);
-	return back == va && !vm_word(&os->vm, own_ext + l->ext_type.off, 2, &back, NULL) &&
+		return is_driver_there;
+	return back == va &&
+	       !vm_word(&os->vm, own_ext + l->ext_type.off, l->ext_type.width, &back, NULL) &&
 	       back == TYPE_DEVOBJ_EXTENSION;
 }
 

@@ -223,6 +223,10 @@ static void any_page_absent(void **state)
 			assert_int_equal(m->os.nr_drivers, 1);
 			assert_true(has_note(&m->os, "1 object that drivers and devices lead to is"));
 		}
+		if (pa == (body64(O_DRIVER) & ~0xfffu)) {
+			assert_int_equal(m->os.nr_devices, 2);  /* a directory, and its link */
+			assert_int_equal(m->os.devices[0].driver, -1);
+		}
 		if (pa == (body64(O_DEV2) & ~0xfffu))
 			assert_int_equal(m->os.nr_devices, 1);
 		if (pa == PROCESS64)

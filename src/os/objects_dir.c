@@ -201,15 +201,21 @@ static void note_what_is_missing(struct walk *w)
 			(int)MAX_ENTRIES);
 }
 
-/* By the KDBG, else by symbols. */
 static bool root_directory(struct os *os, uint64_t *root)
 {
 	uint64_t va;
 
-	if (os->kdbg.known && kdbg_variable(&os->vm, &os->kdbg, KDBG_ROOT_DIRECTORY, root))
-		return os_is_kernel_va(os, *root);
-	return os_symbol_va(os, "ObpRootDirectoryObject", &va) && ptr_at(os, va, root) &&
-	       os_is_kernel_va(os, *root);
+	if (os->kdbg.known && kdbg_variable(&os->vm, &os->kdbg, KDBG_ROOT_DIRECTORY, root) &&
+	    os_is_kernel_va(os, *root))
+		return true;
+	if (os_symbol_va(os, "ObpRootDirectoryObject", &va) && ptr_at(os, va, root) &&
+	    os_is_kernel_va(os, *root))
+		return true;
+	if (!root_directory_search(os, root))
+		return false;
+	os_note(os, DL_OK, "the root of the object directories was found by searching the "
+		"kernel's data, at VA %#" PRIx64, *root);
+	return true;
 }
 
 enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err)
@@ -219,9 +225,7 @@ enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err
 	enum dl_status st;
 
 	if (!root_directory(os, &root)) {
-		if (os->kdbg.known || os->symbols)
-			os_note(os, DL_ABSENT, "the root of the object directories is not in this "
-				"image");
+		os_note(os, DL_ABSENT, "the root of the object directories is not in this image");
 		return DL_OK;
 	}
 	object_types_read(os, root);

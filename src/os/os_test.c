@@ -175,8 +175,9 @@ static void without_kdbg(void **state)
 	assert_string_equal(os->kdbg_how, "not found");
 	assert_int_equal(os->kernel_base, va_of(KERNEL));
 	assert_int_equal(os->nr_modules, 2);
-	assert_int_equal(os->nr_devices, 0);
+	assert_int_equal(os->nr_devices, 2);
 	assert_true(has_note(os, "no KDBG block"));
+	assert_true(has_note(os, "found by searching the kernel's data"));
 }
 
 static void foreign_build_lab(void **state)

@@ -176,12 +176,19 @@ static void real_images(void **state)
 	}
 }
 
-/* From the leaking driver alone, by links, whole stacks come up; all of them from all. */
+static void forget_objects(struct os *os)
+{
+	objects_deinit(os);
+	os->nr_devices = os->nr_drivers = 0;
+}
+
+/* Without the directories, as pool blocks would bring them up one by one. */
 static void by_structure(void **state)
 {
 	struct image64 i;
 	struct device *before;
 	size_t nr, nr_drivers;
+	uint64_t kernel_base;
 
 	(void)state;
 	if (!image64_open(&i, "x64-core.dmp.gz"))
@@ -191,10 +198,18 @@ static void by_structure(void **state)
 	before = malloc(nr * sizeof *before);
 	assert_non_null(before);
 	memcpy(before, i.os->devices, nr * sizeof *before);
-	objects_deinit(i.os);
-	i.os->nr_devices = i.os->nr_drivers = 0;
-	i.os->kdbg.known = false;       /* no way to the root of the directories */
+	/* no KDBG: some variable of the kernel's still points to the root directory */
+	forget_objects(i.os);
+	i.os->kdbg.known = false;
 	assert_int_equal(objects_read(i.os, NULL), DL_OK);
+	assert_int_equal(i.os->nr_devices, nr);
+	assert_int_equal(i.os->nr_drivers, nr_drivers);
+	/* and no kernel to search: nothing leads there */
+	forget_objects(i.os);
+	kernel_base = i.os->kernel_base;
+	i.os->kernel_base = 0;
+	assert_int_equal(objects_read(i.os, NULL), DL_OK);
+	i.os->kernel_base = kernel_base;
 	assert_int_equal(i.os->nr_devices + i.os->nr_drivers, 0);
 	for (size_t d = 0; d < nr; d++) {
 		assert_int_equal(objects_try(i.os, before[d].va, FOUND_POOL, NULL), DL_OK);

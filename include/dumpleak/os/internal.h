@@ -297,6 +297,9 @@ typedef enum dl_status (*directory_fn)(struct os *os, enum object_kind kind,
 				       uint64_t body_va, const char *path,
 				       struct dl_err *err);
 
+/** root_directory_search - the root directory by what the kernel's variables point to */
+bool root_directory_search(struct os *os, uint64_t *root);
+
 /** directory_walk - all drivers and devices below the root directory */
 enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err);
 
