@@ -225,7 +225,7 @@ static void use_system_process(struct os *os)
 		os->vm = vm;
 }
 
-/* Without a KDBG block: the list's head stands before the System process on it. */
+/* Without a KDBG block: the list's head stands before the System process, which is always the first. */
 static void processes_from_export(struct os *os)
 {
 	const struct process_layout *l = &os->layout.process;
@@ -236,6 +236,14 @@ static void processes_from_export(struct os *os)
 	    ptr_at(os, system + l->links.off + os->layout.ptr_bytes, &head) &&
 	    list_closes(&os->vm, head, os->layout.ptr_bytes))
 		os->processes_va = head;
+}
+
+static void note_without_kdbg(struct os *os)
+{
+	if (!os->kdbg.known)
+		os_note(os, DL_ABSENT, "no KDBG block in this image: %s%sunloaded drivers and "
+			"the kernel's pool variables were not read",
+			os->modules_va ? "" : "modules, ", os->processes_va ? "" : "processes, ");
 }
 
 static void note_beyond(struct os *os)
@@ -265,6 +273,8 @@ enum dl_status kernel_identify(struct os *os, const struct symbols *symbols,
 	vm_set_software(&os->vm, os->build, 0);
 	if (symbols)
 		symbols_use(os, symbols);
+	if (!os->build_lab[0])
+		read_lab(os, &c);       /* a symbol file may know where it is */
 	processes_from_export(os);
 	if (os->dtb_scanned)
 		use_system_process(os);
@@ -272,5 +282,6 @@ enum dl_status kernel_identify(struct os *os, const struct symbols *symbols,
 	name_it(os, &c);
 	read_system_range(os);
 	facts_read(os);
+	note_without_kdbg(os);
 	return os->name && os->service_pack ? DL_OK : err_set(err, DL_NOMEM, "out of memory");
 }

@@ -241,18 +241,12 @@ static void lists_from_kdbg(struct os *os)
 static bool without_kdbg(struct finder *f)
 {
 	struct os *os = f->os;
-	uint64_t initial_va;
 
 	os->kdbg_how = "not found";
 	if (!os->kernel_base &&
 	    !find_base(f, &os->vm, f->kind, &os->kernel_base, &os->modules_va))
 		return false;
 	os->processes_va = header_va(f, f->header->processes_va);
-	os_note(os, DL_ABSENT, "no KDBG block in this image: %s%sunloaded drivers and the "
-		"kernel's pool variables were not read",
-		os->modules_va ? "" : "modules, ",
-		os->processes_va || kernel_export(os, "PsInitialSystemProcess", &initial_va)
-			? "" : "processes, ");
 	return true;
 }
 

@@ -69,6 +69,12 @@ static void list_differences(struct os *os, const struct symbols *symbols)
 	os->nr_differences = nr < MAX_DIFFERENCES ? nr : MAX_DIFFERENCES;
 }
 
+static void put_word(uint8_t *p, uint64_t v)
+{
+	for (size_t i = 0; i < 8; i++)
+		p[i] = (uint8_t)(v >> (8 * i));
+}
+
 static void complete_globals(struct os *os)
 {
 	const struct { const char *name; uint64_t *va; } rows[] = {
@@ -83,6 +89,55 @@ static void complete_globals(struct os *os)
 		    list_closes(&os->vm, va, os->layout.ptr_bytes))
 			*rows[i].va = va;
 	}
+}
+
+/* A block that is not in memory, as far as its fields are symbols' addresses. */
+static void kdbg_from_symbols(struct os *os)
+{
+	static const struct { uint16_t field; const char *name; } rows[] = {
+		{ KDBG_LOADED_MODULES, "PsLoadedModuleList" },
+		{ KDBG_ACTIVE_PROCESSES, "PsActiveProcessHead" },
+		{ KDBG_PAGED_POOL_DESCRIPTOR, "ExpPagedPoolDescriptor" },
+		{ KDBG_NR_PAGED_POOLS, "ExpNumberOfPagedPools" },
+		{ KDBG_BUGCHECK_DATA, "KiBugCheckData" },
+		{ KDBG_ROOT_DIRECTORY, "ObpRootDirectoryObject" },
+		{ KDBG_TYPE_TYPE, "ObpTypeObjectType" },
+		{ KDBG_SYSTEM_CACHE_START, "MmSystemCacheStart" },
+		{ KDBG_SYSTEM_CACHE_END, "MmSystemCacheEnd" },
+		{ KDBG_PFN_DATABASE, "MmPfnDatabase" },
+		{ KDBG_HIGHEST_PHYSICAL_PAGE, "MmHighestPhysicalPage" },
+		{ KDBG_PHYSICAL_PAGES, "MmNumberOfPhysicalPages" },
+		{ KDBG_MAX_NONPAGED_BYTES, "MmMaximumNonPagedPoolInBytes" },
+		{ KDBG_NONPAGED_SYSTEM_START, "MmNonPagedSystemStart" },
+		{ KDBG_NONPAGED_START, "MmNonPagedPoolStart" },
+		{ KDBG_NONPAGED_END, "MmNonPagedPoolEnd" },
+		{ KDBG_PAGED_START, "MmPagedPoolStart" }, { KDBG_PAGED_END, "MmPagedPoolEnd" },
+		{ KDBG_PAGED_BYTES, "MmSizeOfPagedPoolInBytes" },
+		{ KDBG_POOL_TRACK_TABLE, "PoolTrackTable" },
+		{ KDBG_NONPAGED_POOL_DESCRIPTOR, "NonPagedPoolDescriptor" },
+		{ KDBG_SYSTEM_RANGE_START, "MmSystemRangeStart" },
+		{ KDBG_NT_BUILD_LAB, "NtBuildLab" },
+		{ KDBG_PROCESSOR_BLOCK, "KiProcessorBlock" },
+		{ KDBG_UNLOADED_DRIVERS, "MmUnloadedDrivers" },
+		{ KDBG_LAST_UNLOADED, "MmLastUnloadedDriver" },
+		{ KDBG_ALLOCATED_NONPAGED, "MmAllocatedNonPagedPool" },
+		{ KDBG_CSD_VERSION, "CmNtCSDVersion" },
+	};
+	struct kdbg k = {
+		.known = true, .size_bytes = 0x290, .ptr_bytes = os->layout.ptr_bytes,
+	};
+	uint64_t va;
+
+	if (!os_symbol_va(os, "KdDebuggerDataBlock", &k.va))
+		return;
+	put_word(k.raw + KDBG_KERN_BASE, os->kernel_base);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (os_symbol_va(os, rows[i].name, &va))
+			put_word(k.raw + rows[i].field, va);
+	os->kdbg = k;
+	os->kdbg_how = "symbols";
+	os_note(os, DL_ABSENT, "no KDBG block in this image: what it would say was taken from "
+		"the symbols");
 }
 
 /* MiState.Hardware.InvalidPteMask: how PTEs of pages not in use are disguised. */
@@ -107,6 +162,8 @@ void symbols_use(struct os *os, const struct symbols *symbols)
 	symbols_apply(symbols, &os->layout);
 	os->symbols = symbols;
 	complete_globals(os);
+	if (!os->kdbg.known)
+		kdbg_from_symbols(os);
 	if (os->vm.mode->nr_levels)
 		read_invalid_mask(os);
 	if (os->kdbg.known && os_symbol_va(os, "KdDebuggerDataBlock", &va) &&
