@@ -387,7 +387,8 @@ static const char isf[] =
 "    'database': 'ntkrnlmp.pdb', 'machine_type': 34404 } } },"
 "  'base_types': { 'pointer': { 'kind': 'int', 'size': 8 } }, 'enums': {},"
 "  'symbols': { 'PsLoadedModuleList': { 'address': %u },"
-"    'PsActiveProcessHead': { 'address': %u }, 'KdDebuggerDataBlock': { 'address': %u } },"
+"    'PsActiveProcessHead': { 'address': %u }, 'KdDebuggerDataBlock': { 'address': %u },"
+"    'NtBuildLab': { 'address': 1061376 }, 'KiBugCheckData': { 'address': 1056832 } },"
 "  'user_types': { '_DEVICE_OBJECT': { 'kind': 'struct', 'size': 336, 'fields': {"
 "    'DriverObject': { 'offset': 16, 'type': { 'kind': 'pointer' } } } },"
 "    '_EPROCESS': { 'kind': 'struct', 'size': 2624, 'fields': {} } } }";
@@ -463,10 +464,33 @@ static void symbols_complete_globals(void **state)
 	memset(s->ram + S64_KERNEL + S64_KDBG, 0, 0x380);
 	s64_header(s, 0x20, 0, 8);
 	s64_header(s, 0x28, 0, 8);
+	s64_header(s, 0x38, 0x45474150, 4);     /* "PAGE": not stated */
+	assert_int_equal(S64_LAB, 1061376);
+	assert_int_equal(S64_VARIABLES + 0x40, 1056832);
 	assert_true(used(s, 1, S64_MODULES, S64_KDBG));
 	assert_int_equal(s->os.processes_va, S64_KERNEL_VA + S64_PROCESSES);
+	assert_string_equal(s->os.kdbg_how, "symbols");
+	assert_string_equal(s->os.build_lab, "19041.1.amd64fre.vb_release.191206-1406");
+	assert_true(s->os.bugcheck_code.known);
+	assert_int_equal(s->os.bugcheck_code.value, 0xe2);
 	opened((s64_close(s), s), false);
 	assert_int_equal(s->os.processes_va, 0);
+}
+
+/* A page table of 1 GB pages, each claiming what is not there: no long search. */
+static void endless_large_pages(void **state)
+{
+	struct space64 *s = *state;
+	struct dl_err err = { "" };
+
+	s64_build(s, SPACE_X64);
+	memset(s->ram + S64_KERNEL, 0, 0x1000);
+	memset(s->ram + S64_DATA, 0, 0x2000);
+	for (uint64_t i = 0; i < 512; i++)
+		s64_put(s, 0x30000 + i * 8, i << 30 | 0x1e3, 8);
+	for (uint64_t i = 0x1f0; i < 0x1f2; i++)
+		s64_put(s, S64_ROOT + i * 8, 0x30063, 8);
+	assert_int_equal(s64_open(s, true, &err), DL_NOTFOUND);
 }
 
 static void release_rows(void **state)
@@ -508,7 +532,8 @@ int main(void)
 		TEST(nothing_there), TEST(low_stub), TEST(small_pages),
 		TEST(builds_that_agree_or_not), TEST(newer_than_any_row),
 		TEST(wild_directories), TEST(symbols_by_guid), TEST(symbols_by_address),
-		TEST(symbols_complete_globals), cmocka_unit_test(release_rows),
+		TEST(symbols_complete_globals), TEST(endless_large_pages),
+		cmocka_unit_test(release_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

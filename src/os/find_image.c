@@ -17,6 +17,8 @@ enum {
 	MAX_IMAGES = 512,
 	/* pages looked through for the list, all images together */
 	MAX_PAGES = 32 << 20 >> PAGE_SHIFT,
+	/* mapped pages looked at: tables may claim any number of 1 GB pages */
+	MAX_LOOKS = 1 << 22,
 };
 
 struct found_image {
@@ -28,7 +30,7 @@ struct image_search {
 	struct vm *vm;
 	const struct space_kind *kind;
 	struct found_image found[MAX_IMAGES];
-	size_t nr, pages_left;
+	size_t nr, pages_left, looks_left;
 	bool only_large, named; /* named: the last one found bears the kernel's name */
 };
 
@@ -66,6 +68,9 @@ static enum dl_status look_in_run(void *ctx, const struct vm_run *run)
 	for (uint64_t i = 0; i < run->nr_pages && s->nr < MAX_IMAGES && !s->named; i++) {
 		const uint8_t *page;
 
+		if (!s->looks_left)
+			return DL_END;
+		s->looks_left--;
 		if (!phys_page(s->vm->phys, run->pfn + i, &page, NULL) &&
 		    page[0] == 'M' && page[1] == 'Z')
 			look_at(s, run->va + (i << PAGE_SHIFT));
@@ -154,6 +159,7 @@ static bool search(struct image_search *s, bool only_large)
 	struct vm_tally tally = { 0 };
 
 	s->only_large = only_large;
+	s->looks_left = MAX_LOOKS;
 	s->nr = 0;
 	return !vm_runs(s->vm, s->kind->images_first_va, s->kind->images_last_va, look_in_run,
 			s, &tally, NULL);
