@@ -20,6 +20,7 @@ enum {
 	MAX_HEADER = 0x80, MAX_NAME = 64, MAX_TYPES = 256,
 	MAX_LISTED = 4096,              /* entries of one directory */
 	TYPE_TYPE = 2,                  /* "Type" is always the first type made */
+	TELLING = 3,                    /* fewer agree by chance */
 };
 
 static struct bytes header_of(struct os *os, uint64_t body_va, uint8_t *buf)
@@ -200,21 +201,44 @@ static void listed_in_root(struct census *c, uint64_t body_va)
 		each_listed(c, body_va, listed_type);
 }
 
+/* Without \ObjectTypes: the types that the kernel exports, and those symbols lead to. */
+static void count_known_types(struct census *c)
+{
+	static const struct { const char *symbol, *name; } exported[] = {
+		{ "IoDeviceObjectType", "Device" }, { "IoDriverObjectType", "Driver" },
+		{ "IoFileObjectType", "File" }, { "PsProcessType", "Process" },
+		{ "PsThreadType", "Thread" }, { "ExEventObjectType", "Event" },
+		{ "SeTokenObjectType", "Token" },
+	};
+	struct os *os = c->os;
+	uint64_t va, type_va;
+
+	for (size_t i = 0; i < sizeof exported / sizeof exported[0]; i++)
+		if (kernel_export(os, exported[i].symbol, &va) && ptr_at(os, va, &type_va))
+			take_type(c, type_va, exported[i].name);
+	if (!os_symbol_va(os, "ObTypeIndexTable", &va))
+		return;
+	for (size_t i = TYPE_TYPE; i < MAX_TYPES; i++)
+		if (ptr_at(os, va + i * os->layout.ptr_bytes, &type_va) &&
+		    os_is_kernel_va(os, type_va))
+			take_type(c, type_va, NULL);
+}
+
 static void count_types(struct os *os, uint64_t root_va, struct census *c)
 {
-	uint64_t type_va, table;
+	uint64_t type_va, directory_va;
 
 	*c = (struct census){ .os = os, .root_va = root_va, .type_number = -1,
 			      .directory_number = -1 };
-	if (kdbg_variable(&os->vm, &os->kdbg, KDBG_TYPE_TYPE, &type_va))
-		take_type(c, type_va, "Type");
 	each_listed(c, root_va, listed_in_root);
-	if (!os_symbol_va(os, "ObTypeIndexTable", &table))
-		return;
-	for (size_t i = TYPE_TYPE; i < MAX_TYPES; i++)
-		if (ptr_at(os, table + i * os->layout.ptr_bytes, &type_va) &&
-		    os_is_kernel_va(os, type_va))
-			take_type(c, type_va, NULL);
+	if (kdbg_variable(&os->vm, &os->kdbg, KDBG_TYPE_TYPE, &type_va)) {
+		take_type(c, type_va, "Type");
+		/* the way to \ObjectTypes where the root is missing */
+		if (c->nr_types < TELLING && object_name(os, type_va, &directory_va) && directory_va)
+			each_listed(c, directory_va, listed_type);
+	}
+	if (c->nr_types < TELLING)
+		count_known_types(c);
 }
 
 /* How many of the headers seen are as they should be, with the best cookie. */
@@ -260,7 +284,6 @@ static void adopt(struct census *c, bool by_address, uint8_t cookie)
 
 static enum fit fit_by_number(struct os *os, uint64_t root_va)
 {
-	enum { TELLING = 3 };           /* fewer agree by chance */
 	bool row = os->layout.object.type_cookie;
 	struct census c;
 

@@ -204,6 +204,24 @@ static void types_absent(void **state)
 	check_objects(opened(m));
 }
 
+/* Without the root, the type of types names \ObjectTypes as its directory. */
+static void root_absent(void **state)
+{
+	struct machine64 *m = *state;
+
+	absent64(m, body64(O_ROOT));
+	opened(m);
+	assert_int_equal(m->os.nr_devices, 0);
+	assert_true(has_note(&m->os, "37 parts of the object directories are not"));
+	assert_int_equal(m->os.type_cookie, m->cookie);
+	assert_int_equal(object_kind_of(&m->os, va64(body64(O_DRIVER))), OBJECT_DRIVER);
+	/* as its pool block would show it */
+	assert_int_equal(objects_try(&m->os, va64(body64(O_DEV1)), FOUND_POOL, NULL), DL_OK);
+	objects_sort(&m->os);
+	assert_int_equal(m->os.nr_devices, 2);
+	assert_string_equal(m->os.devices[0].name, "\\Device\\Leaky0");
+}
+
 /* Each page in turn is missing: what is left is found, and something is said. */
 static void any_page_absent(void **state)
 {
@@ -392,6 +410,30 @@ static void by_symbols(void **state)
 	symbols_close(symbols);
 }
 
+/* What a break in the list cuts off comes from its other end. */
+static void process_list_breaks(void **state)
+{
+	enum { SECOND = 0x80000, THIRD = 0x90000, LINKS = 0x448 };
+	const uint32_t list[] = { PROCESSES64, PROCESS64 + LINKS, SECOND + LINKS, THIRD + LINKS };
+	struct machine64 *m = *state;
+
+	for (uint32_t pa = SECOND; pa <= THIRD; pa += THIRD - SECOND) {
+		memcpy(m->ram + pa, m->ram + PROCESS64, 0x1000);
+		set64(m, pa + 0x440, pa >> 8);
+		set_list(m, (const uint32_t[]){ pa + 0x5e0 }, 1);
+	}
+	set_list(m, list, 4);
+	assert_int_equal(opened(m)->nr_processes, 3);
+	machine64_close(m);
+	set64(m, PROCESS64 + LINKS, NOWHERE);
+	assert_int_equal(opened(m)->nr_processes, 3);
+	assert_true(has_note(&m->os, "the list of processes breaks off"));
+	machine64_close(m);
+	set64(m, PROCESS64 + LINKS, va64(PROCESS64 + LINKS));
+	assert_int_equal(opened(m)->nr_processes, 3);
+	assert_true(has_note(&m->os, "the list of processes runs into itself"));
+}
+
 static void events(void **state)
 {
 	struct machine64 *m = *state;
@@ -419,9 +461,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_generation), TEST(wrong_cookie), TEST(neighbours), TEST(no_row_fits),
-		TEST(types_absent), TEST(any_page_absent), TEST(loops), TEST(links_into_nothing),
+		TEST(types_absent), TEST(root_absent), TEST(any_page_absent), TEST(loops), TEST(links_into_nothing),
 		TEST(driver_extension_of_another), TEST(wild_modules), TEST(unloaded_rows),
-		TEST(process_rows), TEST(by_symbols), TEST(events),
+		TEST(process_rows), TEST(process_list_breaks), TEST(by_symbols), TEST(events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

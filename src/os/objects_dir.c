@@ -80,6 +80,10 @@ const char *object_path(struct os *os, uint64_t body_va)
 			return depth ? part[0] : "";
 		if (!directory)
 			break;
+		if (os->objects && directory == os->objects->root_va && depth + 1 < MAX_DEPTH) {
+			part[++depth] = "\\";     /* whether or not it is in the dump */
+			break;
+		}
 		if (object_kind_of(os, directory) != OBJECT_DIRECTORY)
 			return part[0];
 	}
@@ -228,6 +232,7 @@ enum dl_status directory_walk(struct os *os, directory_fn fn, struct dl_err *err
 		os_note(os, DL_ABSENT, "the root of the object directories is not in this image");
 		return DL_OK;
 	}
+	os->objects->root_va = root;
 	object_types_read(os, root);
 	w.has_directory_type = object_type_key(os, root, &w.directory_type);
 	st = walk_directory(&w, root, "\\", 0);

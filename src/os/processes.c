@@ -43,33 +43,53 @@ static bool has_dispatcher_type(struct os *os, uint64_t va, uint64_t want)
 	return !vm_word(&os->vm, va + f.off, f.width, &type, NULL) && type == want;
 }
 
-/* Each entry of the list at @head; ends at the head or where it breaks. */
-static enum dl_status each_entry(struct gathering *g, uint64_t head, const char *what,
-				 list_fn fn)
+/* Along one of the two links: to the head, to a missing page, or to what was met before. */
+enum walk_end { CLOSED, ABSENT, REPEATED };
+
+static enum dl_status walk(struct gathering *g, uint64_t head, uint64_t link_off, list_fn fn,
+			   enum walk_end *end, uint64_t *va)
 {
-	uint64_t va = head, next;
 	enum dl_status st = DL_OK;
 
-	while (!st) {
+	*end = CLOSED;
+	for (*va = head; !st;) {
+		uint64_t next;
 		bool is_new;
 
-		if (!ptr_at(g->os, va, &next)) {
-			os_note(g->os, DL_ABSENT, "the list of %s breaks off at VA %#" PRIx64
-				": not in this image", what, va);
+		if (!ptr_at(g->os, *va + link_off, &next)) {
+			*end = ABSENT;
 			return DL_OK;
 		}
 		if (next == head)
 			return DL_OK;
+		*va = next;
 		st = va_map_add(&g->seen, next, 0, &is_new);
 		if (!st && !is_new) {
-			os_note(g->os, DL_CORRUPT, "the list of %s runs into itself at VA %#"
-				PRIx64, what, next);
+			*end = REPEATED;
 			return DL_OK;
 		}
 		if (!st)
 			st = fn(g, next);
-		va = next;
 	}
+	return st;
+}
+
+/* Each entry of the list at @head; what a break cuts off, from the other end. */
+static enum dl_status each_entry(struct gathering *g, uint64_t head, const char *what,
+				 list_fn fn)
+{
+	enum walk_end end;
+	uint64_t va, other_va;
+	enum dl_status st = walk(g, head, 0, fn, &end, &va);
+
+	if (!st && end == ABSENT)
+		os_note(g->os, DL_ABSENT, "the list of %s breaks off at VA %#" PRIx64
+			": not in this image", what, va);
+	if (!st && end == REPEATED)
+		os_note(g->os, DL_CORRUPT, "the list of %s runs into itself at VA %#" PRIx64, what,
+			va);
+	if (!st && end != CLOSED)
+		st = walk(g, head, g->os->layout.ptr_bytes, fn, &end, &other_va);
 	return st == DL_END ? DL_OK : st;
 }
 

@@ -261,6 +261,7 @@ struct os_objects {
 	size_t drivers_done, devices_done;      /* whose links were followed  */
 	bool full;
 	struct object_types types;
+	uint64_t root_va;               /* of the directories, 0 unknown */
 	struct va_map absent;           /* listed or linked, but not in the dump */
 	uint64_t absent_va;             /* the first of them                     */
 };
