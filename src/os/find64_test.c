@@ -216,6 +216,7 @@ static void encoded_without_image_headers(void **state)
 	assert_string_equal(s->os.kdbg_how, "decoded");
 	assert_int_equal(s->os.kdbg.va, S64_KERNEL_VA + S64_KDBG);
 	assert_int_equal(s->os.kernel_base, S64_KERNEL_VA);
+	assert_int_equal(s->os.kernel_bytes, S64_KERNEL_BYTES);
 	assert_int_equal(s->os.nr_modules, 2);
 	assert_true(has_note(&s->os, "image headers"));
 }
@@ -233,6 +234,21 @@ static void copy_in_parameter(void **state)
 	assert_kernel(s);
 	assert_string_equal(s->os.kdbg_how, "bugcheck parameter 1");
 	assert_int_equal(s->os.kdbg.va, S64_DATA_VA + 0x4000);
+}
+
+/* The header names a block that another kernel left behind. */
+static void stale_block(void **state)
+{
+	struct space64 *s = *state;
+	uint64_t copy = S64_DATA + 0x4000;
+
+	s64_build(s, SPACE_X64);
+	memcpy(s->ram + copy, s->ram + S64_KERNEL + S64_KDBG, 0x380);
+	s64_put(s, copy + 0x48, S64_KERNEL_VA + 0x110000, 8);
+	s64_header(s, 0x80, S64_DATA_VA + 0x4000, 8);
+	opened(s, false);
+	assert_kdbg(s, "scan");
+	assert_true(has_note(&s->os, "is another kernel's"));
 }
 
 static void without_kdbg(void **state)
@@ -528,7 +544,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(right_header), TEST(raw_memory), TEST(tagged_root), TEST(wrong_root),
 		TEST(kva_shadow), TEST(encoded), TEST(encoded_without_image_headers),
-		TEST(copy_in_parameter), TEST(without_kdbg), TEST(wild_kdbg),
+		TEST(copy_in_parameter), TEST(stale_block), TEST(without_kdbg), TEST(wild_kdbg),
 		TEST(nothing_there), TEST(low_stub), TEST(small_pages),
 		TEST(builds_that_agree_or_not), TEST(newer_than_any_row),
 		TEST(wild_directories), TEST(symbols_by_guid), TEST(symbols_by_address),

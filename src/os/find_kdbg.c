@@ -7,6 +7,7 @@
  */
 #include "dumpleak/os/internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { MAX_KERNEL_PAGES = 32 << 20 >> PAGE_SHIFT };
@@ -78,6 +79,16 @@ bool kdbg_in_image(struct vm *vm, const struct space_kind *kind,
 	return false;
 }
 
+/* A block left over from elsewhere: the header's module list is one, its own is not. */
+static bool is_stale(struct vm *vm, const struct space_kind *kind,
+		     const struct dump_header *h, const struct kdbg *k)
+{
+	uint64_t said = h->modules_va.value & vm->mode->va_mask, own = 0;
+
+	return h->modules_va.known && kdbg_value(k, KDBG_LOADED_MODULES, &own) && own != said &&
+	       list_closes(vm, said, kind->ptr_bytes) && !list_closes(vm, own, kind->ptr_bytes);
+}
+
 bool kdbg_at_header(struct vm *vm, const struct space_kind *kind,
 		    const struct kdbg_decoder *d, const struct dump_header *h,
 		    struct kdbg *out, const char **how, struct dl_err *why)
@@ -88,8 +99,12 @@ bool kdbg_at_header(struct vm *vm, const struct space_kind *kind,
 	if (!h->kdbg_va.known || !va)
 		return false;
 	*how = "header";
-	if (!kdbg_at(vm, va, kind->ptr_bytes, out, why))
-		return true;
+	if (!kdbg_at(vm, va, kind->ptr_bytes, out, why)) {
+		if (!is_stale(vm, kind, h, out))
+			return true;
+		err_set(why, DL_CORRUPT, "the KDBG block at VA %#" PRIx64 " is another kernel's",
+			va);
+	}
 	*how = "decoded";
 	if (kind->ptr_bytes == 8 && kdbg_decode_at(vm, d, va, out))
 		return true;

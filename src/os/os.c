@@ -100,6 +100,15 @@ const char *os_ustr(struct os *os, uint64_t va)
 	return text_utf16(&os->arena, (struct bytes){ text, (size_t)n });
 }
 
+/* Where the image's headers are missing, the module list knows how long it is. */
+static void complete_kernel(struct os *os)
+{
+	const struct module *m = os_module_at(os, os->kernel_base);
+
+	if (!os->kernel_bytes && m && m->base == os->kernel_base)
+		os->kernel_bytes = m->size_bytes;
+}
+
 static enum dl_status read_all(struct os *os, const struct os_options *opts,
 			       struct dl_err *err)
 {
@@ -109,6 +118,8 @@ static enum dl_status read_all(struct os *os, const struct os_options *opts,
 		st = kernel_identify(os, opts->symbols, err);
 	if (!st)
 		st = modules_read(os, err);
+	if (!st)
+		complete_kernel(os);
 	if (!st)
 		st = objects_read(os, err);
 	if (!st)
