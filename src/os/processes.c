@@ -285,31 +285,39 @@ static bool row_is_whole(const struct process_layout *l)
 	       field_has(l->thread_process) && field_has(l->thread_id);
 }
 
-/*
- * The first process on the list is System, with PID 4; so is what the row makes
- * of it, or it is not this kernel's row. Where System's page is missing, any
- * other process decides.
- */
-static enum fit row_fit(struct os *os)
+/* The first process on the list is System, with PID 4, unless its page is missing. */
+static bool process_fits(struct os *os, uint64_t va, bool is_first)
 {
-	enum { ENOUGH = 64 };
-	const struct process_layout *l = &os->layout.process;
-	uint64_t entry = os->processes_va, there;
 	struct process p;
 
-	for (int i = 0; i < ENOUGH && row_is_whole(l); i++) {
+	return process_at(os, va, &p) && p.pid && p.dtb_pa && (!is_first || p.pid == SYSTEM_PID) &&
+	       thread_list_fit(os, &p) != MISFITS;
+}
+
+/* Most of the processes that are there must look like ones: a page may be damaged. */
+static enum fit row_fit(struct os *os)
+{
+	enum { MAX_STEPS = 64, ENOUGH = 8 };
+	const struct process_layout *l = &os->layout.process;
+	uint64_t entry = os->processes_va, there;
+	size_t nr_good = 0, nr_odd = 0;
+
+	if (!row_is_whole(l))
+		return MISFITS;
+	for (int i = 0; i < MAX_STEPS && nr_good + nr_odd < ENOUGH; i++) {
 		uint64_t va;
 
 		if (!ptr_at(os, entry, &entry) || entry == os->processes_va)
-			return CANNOT_TELL;
+			break;
 		va = entry - l->links.off;
 		if (!ptr_at(os, va, &there) || !ptr_at(os, va + l->image_name.off + 8, &there))
 			continue;
-		if (!process_at(os, va, &p) || !p.pid || !p.dtb_pa || (!i && p.pid != SYSTEM_PID))
-			return MISFITS;
-		return thread_list_fit(os, &p) == MISFITS ? MISFITS : FITS;
+		if (process_fits(os, va, !i))
+			nr_good++;
+		else
+			nr_odd++;
 	}
-	return row_is_whole(l) ? CANNOT_TELL : MISFITS;
+	return nr_good > nr_odd ? FITS : nr_odd ? MISFITS : CANNOT_TELL;
 }
 
 /*
