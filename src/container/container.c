@@ -122,7 +122,12 @@ static enum dl_status open_set_with(struct source *const *sources, size_t n,
 	c = container_new(sources[0], reader, err);
 	if (!c)
 		return DL_NOMEM;
-	st = reader->open_set(c, sources, n, err);
+	c->nr_others = n - 1;
+	c->others = arena_array(&c->arena, n, sizeof(*c->others));
+	for (size_t i = 1; c->others && i < n; i++)
+		c->others[i - 1] = sources[i];
+	st = c->others ? reader->open_set(c, sources, n, err)
+		       : err_set(err, DL_NOMEM, "out of memory");
 	if (st)
 		container_close(c);
 	else
@@ -277,6 +282,9 @@ const struct dump_note *container_notes(struct container *container, size_t *n)
 	note_once(container, source_damage_kind(container->source),
 		  source_damage(container->source));
 	note_once(container, DL_OK, source_remark(container->source));
+	for (size_t i = 0; i < container->nr_others; i++)
+		note_once(container, source_damage_kind(container->others[i]),
+			  source_damage(container->others[i]));
 	*n = container->nr_notes;
 	return container->notes;
 }

@@ -148,18 +148,8 @@ static void fill_header(struct container *c, struct kdump *k)
 
 static void note_findings(struct container *c, struct kdump *k)
 {
-	for (size_t i = 0; i < k->nr_parts; i++) {
-		const struct kdump_part *p = &k->parts[i];
-		const char *damage = p->flat ? source_damage(p->flat) : NULL;
-
-		if (damage)
-			container_note(c, DL_ABSENT, "%s", damage);
-		if (p->layout.has_paging)
-			container_note(c, DL_ABSENT, "%s: written through the guest's page "
-				       "tables (paging=true), so most of its memory is "
-				       "missing: dump without paging",
-				       source_name(p->source));
-	}
+	for (size_t i = 0; i < k->nr_parts; i++)
+		part_notes(c, &k->parts[i]);
 	if (k->nr_parts > 1)
 		k->gap_pages = parts_gaps(c, k->parts, k->nr_parts);
 }

@@ -60,6 +60,18 @@ void part_close(struct kdump_part *p)
 	source_close(p->flat);
 }
 
+void part_notes(struct container *c, const struct kdump_part *p)
+{
+	const char *damage = p->flat ? source_damage(p->flat) : NULL;
+
+	if (damage)
+		container_note(c, DL_ABSENT, "%s", damage);
+	if (p->layout.has_paging)
+		container_note(c, DL_ABSENT, "%s: written through the guest's page tables "
+			       "(paging=true), so most of its memory is missing: dump "
+			       "without paging", source_name(p->source));
+}
+
 int part_fd(const struct kdump_part *p)
 {
 	return p->stage ? stage_fd(p->stage) : source_fd(p->view);

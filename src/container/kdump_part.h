@@ -27,6 +27,9 @@ enum dl_status part_open(struct kdump_part *p, struct container *c, struct sourc
 			 size_t stage_bytes, struct dl_err *err);
 void part_close(struct kdump_part *p);
 
+/** part_notes - note what is odd about the file as a whole */
+void part_notes(struct container *c, const struct kdump_part *p);
+
 int part_fd(const struct kdump_part *p);
 
 /** part_run - the first run of pages at or above @pfn that the file still holds */

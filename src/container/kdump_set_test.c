@@ -190,6 +190,32 @@ static void test_cut_part(void **state)
 	close_parts(2);
 }
 
+/* A second file that is damaged says so, once its damage is known. */
+static void test_damaged_part(void **state)
+{
+	uint64_t failed;
+	struct container *c;
+	struct bytes gz;
+	size_t n, again;
+
+	(void)state;
+	make_part(0, 0, 0x11);
+	make_part(1, 0x11, 0x20);
+	open_part(0, "a");
+	gz = gzip_of_bytes((struct bytes){ parts[1], parts_n[1] }, 6);
+	assert_int_equal(source_open_memory((struct bytes){ gz.p, gz.n - 400 }, "b.gz", NULL,
+					    &sources[1], NULL), DL_OK);
+	c = open_set(2);
+	read_all(c, &failed);
+	assert_note(c, "b.gz: ");
+	container_notes(c, &n);
+	container_notes(c, &again);
+	assert_int_equal(n, again);
+	container_close(c);
+	close_parts(2);
+	free((void *)(uintptr_t)gz.p);
+}
+
 static void test_not_one_dump(void **state)
 {
 	(void)state;
@@ -225,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_compressed),
 		cmocka_unit_test(test_missing_part),
 		cmocka_unit_test(test_cut_part),
+		cmocka_unit_test(test_damaged_part),
 		cmocka_unit_test(test_not_one_dump),
 	};
 

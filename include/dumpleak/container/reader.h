@@ -15,6 +15,8 @@ enum probe_result { PROBE_NOT_MINE, PROBE_MINE };
 struct container {
 	const struct reader *reader;
 	struct source *source;
+	struct source **others; /* of a set: the files beside it        */
+	size_t nr_others;
 	struct dump_header header;
 	struct arena arena;     /* header strings, runs, notes          */
 	void *state;            /* the reader's own                     */
