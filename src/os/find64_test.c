@@ -98,13 +98,11 @@ static void assert_kdbg(struct space64 *s, const char *how)
 
 static const enum space64_kind kinds[] = { SPACE_X64, SPACE_LA57, SPACE_ARM64 };
 
-#define EACH_KIND(s, i) (size_t i = 0; i < 3; s64_close(s), i++)
-
 static void right_header(void **state)
 {
 	struct space64 *s = *state;
 
-	for EACH_KIND(s, i) {
+	for (size_t i = 0; i < 3; s64_close(s), i++) {
 		s64_build(s, kinds[i]);
 		opened(s, false);
 		assert_kdbg(s, "header");
@@ -118,7 +116,7 @@ static void raw_memory(void **state)
 {
 	struct space64 *s = *state;
 
-	for EACH_KIND(s, i) {
+	for (size_t i = 0; i < 3; s64_close(s), i++) {
 		s64_build(s, kinds[i]);
 		opened(s, true);
 		assert_kdbg(s, "scan");
@@ -147,7 +145,7 @@ static void wrong_root(void **state)
 {
 	struct space64 *s = *state;
 
-	for EACH_KIND(s, i) {
+	for (size_t i = 0; i < 3; s64_close(s), i++) {
 		s64_build(s, kinds[i]);
 		s64_header(s, 0x10, S64_DATA, 8);
 		opened(s, false);
@@ -255,7 +253,7 @@ static void without_kdbg(void **state)
 {
 	struct space64 *s = *state;
 
-	for EACH_KIND(s, i) {
+	for (size_t i = 0; i < 3; s64_close(s), i++) {
 		bool raw = i != 0;
 
 		s64_build(s, kinds[i]);
@@ -327,7 +325,7 @@ static void small_pages(void **state)
 {
 	struct space64 *s = *state;
 
-	for EACH_KIND(s, i) {
+	for (size_t i = 0; i < 3; s64_close(s), i++) {
 		s64_build(s, kinds[i]);
 		memset(s->ram + S64_TABLES, 0, 0x20000);
 		memset(s->ram + s->root, 0, 0x1000);
