@@ -243,6 +243,10 @@ enum dl_status elf_layout_page(const struct kdump_layout *l, struct source *sour
 		ranges[(*n)++] = (struct file_range){ run->target + (from - run->first),
 						      to - from + 1 };
 	}
+	/* libkdumpfile gives zeros for a page that ends where a segment begins */
+	if (*n == 0)
+		return err_set(err, DL_ABSENT, "%s: page 0x%" PRIx64 " is not in this dump",
+			       source_name(source), pfn);
 	return DL_OK;
 }
 

@@ -81,6 +81,30 @@ static void test_truncations(void **state)
 	check_truncations(elf32);
 }
 
+/* A page that is in no segment is absent, also where it touches one. */
+static void test_gaps_are_absent(void **state)
+{
+	static const uint64_t gaps[] = { 3, 0xf, 0x14, 0x15 };
+	struct dl_err err = { "" };
+	struct container *c;
+	char path[32];
+
+	(void)state;
+	elf64();
+	make_file(path, (struct bytes){ im, im_n });
+	assert_int_equal(source_open_path(path, NULL, &source, &err), DL_OK);
+	assert_int_equal(container_open(source, &c, &err), DL_OK);
+	for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
+		uint8_t scratch[PAGE_BYTES];
+		const uint8_t *page;
+
+		assert_int_equal(container_page(c, gaps[i], scratch, &page, &err), DL_ABSENT);
+	}
+	container_close(c);
+	source_close(source);
+	unlink(path);
+}
+
 static void test_paging_is_noted(void **state)
 {
 	struct dl_err err = { "" };
@@ -219,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_malformed_headers),
 		cmocka_unit_test(test_bad_sections_do_no_harm),
 		cmocka_unit_test(test_truncations),
+		cmocka_unit_test(test_gaps_are_absent),
 		cmocka_unit_test(test_paging_is_noted),
 		cmocka_unit_test(test_guest_header),
 		cmocka_unit_test(test_guest_header_32),
