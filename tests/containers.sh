@@ -100,9 +100,9 @@ for s in fixtures/specs/c-*.spec; do
 	wanted=$(sed -n 's/^# *status \([0-9]\).*/\1/p' "$s")
 	run "${wanted:-0}" info "$F/$n.dmp" --json - || continue
 	b=$(json os.build); case $b in [0-9]*) ok ;; *) not_ok "$n: os.build is $b" ;; esac
-	expect "kernel of $n" "$("$B/jsonq" "$F/$n.dmp.truth" os.kernel_base)" "$(json os.kernel_base | tr -d '\140')"
+	expect "kernel of $n" "$("$B/jsonq" "$F/$n.dmp.json" os.kernel_base)" "$(json os.kernel_base | tr -d '\140')"
 	# what was cut off may have held the list
-	[ $n = c-truncated ] || expect "modules of $n" "$("$B/jsonq" "$F/$n.dmp.truth" modules)" "$(json modules)"
+	[ $n = c-truncated ] || expect "modules of $n" "$("$B/jsonq" "$F/$n.dmp.json" modules)" "$(json modules)"
 	# "# json KEY VALUE": what the spec expects of info
 	sed -n 's/^# *json //p' "$s" | while read -r key value; do echo "$key $value"; done >"$T/wants"
 	while read -r key value; do expect "$key of $n" "$value" "$(json "$key")"; done <"$T/wants"
@@ -138,7 +138,7 @@ for s in fixtures/specs/wide-*.spec; do
 	done
 	"$B/gen" "$s" -o "$T/one.img" --container $triage
 	run 0 info "$T/one.img" --json - && expect "modules of $n in a minidump" \
-		"$("$B/jsonq" "$F/$n.dmp.truth" modules)" "$(json modules)"
+		"$("$B/jsonq" "$F/$n.dmp.json" modules)" "$(json modules)"
 done
 rm -f "$T/one.img"
 
