@@ -51,14 +51,22 @@ static void read_edges(struct vm *vm, uint64_t va)
 
 static void walk(struct container *container, const uint8_t *head)
 {
-	const struct paging_mode *mode = head[0] & 1 ? &paging_pae : &paging_ia32;
-	uint64_t va = le32(head + 4), other = le32(head + 8);
+	static const struct paging_mode *const modes[] = {
+		&paging_ia32, &paging_pae, &paging_x64, &paging_x64_la57, &paging_arm64,
+	};
+	const struct paging_mode *mode = modes[head[0] % 5];
+	uint64_t va = le64(head + 4), other = le32(head + 8), first, last;
 	struct translation t;
 	struct phys phys;
 	struct vm vm;
 
 	phys_init(&phys, container);
 	vm_init(&vm, &phys, mode, (uint64_t)le32(head + 12) % 0x20000);
+	vm_set_software(&vm, head[1] & 1 ? 19041 : 6000, head[1] & 2 ? (uint64_t)1 << 45 : 0);
+	vm.prototype_base_va = head[1] & 4 ? 0xe1000000 : 0;
+	va &= mode->va_mask;
+	other = head[1] & 8 ? mode->va_mask : other;
+	vm_self_map(&vm, &first, &last);
 	if (!vm_translate(&vm, va, &t, NULL) && (t.page_bytes & (t.page_bytes - 1)))
 		abort();
 	read_edges(&vm, va);

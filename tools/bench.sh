@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Ratios, measured in one run: the whole analysis of 2,442,801 leaked blocks
-# against reading the same file once, and the same pool in eight times the RAM.
+# against reading the same file once, and the same pool in eight times the RAM;
+# page tables of 16 GB against libaddrxlat; what dumps of 64 and 256 GB cost.
 set -eu
 B=${B:-build}
 F=$B/fixtures
@@ -9,6 +10,9 @@ small=$F/don-2004-full.dmp
 large=$F/don-2004-full-8x.dmp
 runs=${RUNS:-5}
 B=$B sh tools/fixtures.sh full >/dev/null
+for n in sparse-16g sparse-64g sparse-256g; do
+	[ -e "$F/$n.dmp" ] || "$B/gen" "fixtures/specs/$n-full.spec" -o "$F/$n.dmp"
+done
 
 now() { date +%s.%N; }
 
@@ -59,4 +63,17 @@ awk -v n="$blocks" -v c="$cat_s" -v one="$one_s" -v a="$all_s" -v l="$large_s" -
 	printf "analyze, same pool in 4 GB             %.3f s   %.2f x the time in 512 MB\n", l, l / a
 	printf "info on the 4 GB dump                  %.3f s\n", i
 	printf "peak memory beyond the mapping         %.1f MB   %.1f bytes a block\n", kb / 1024, kb * 1024 / n
+}'
+
+info64_s=$(best "$B/dumpleak" info "$F/sparse-64g.dmp")
+info256_s=$(best "$B/dumpleak" info "$F/sparse-256g.dmp")
+index_kb=$("$B/bench_index" "$F/sparse-256g.dmp")
+"$B/bench_paging" "$F/sparse-16g.dmp" >/dev/null
+paging=$("$B/bench_paging" "$F/sparse-16g.dmp")
+awk -v a="$info64_s" -v b="$info256_s" -v kb="$index_kb" -v p="$paging" 'BEGIN {
+	split(p, f, " ")
+	printf "info on a 64 GB complete dump          %.3f s\n", a
+	printf "info on a 256 GB bitmap dump           %.3f s   page index %.1f MB\n", b, kb / 1024
+	printf "listing what 16 GB of x64 map          %.1f million pages/s   (%d pages)\n", f[1] / f[2] / 1e6, f[1]
+	printf "random translations                    %.1f million/s   %.2f x libaddrxlat\n", f[3] / 1e6, f[3] / f[4]
 }'

@@ -28,6 +28,7 @@ void vm_set_software(struct vm *vm, uint32_t build, uint64_t invalid_pte_mask)
 	vm->software = *pte_software_of(vm->mode, build);
 	vm->invalid_pte_mask = invalid_pte_mask;
 	memset(vm->tlb, 0, sizeof vm->tlb);
+	memset(vm->upper, 0, sizeof vm->upper);
 }
 
 /* PA of the first byte that a large entry maps. */
@@ -99,8 +100,11 @@ static uint64_t prototype_va(const struct vm *vm, uint64_t entry)
 	const struct paging_mode *m = vm->mode;
 	uint64_t va;
 
-	if (vm->software.swizzle && !(entry & vm->software.swizzle))
+	if (vm->software.swizzle && !(entry & vm->software.swizzle)) {
+		if (!vm->invalid_pte_mask)
+			return 0;       /* one bit of the address is wrong, and none tells which */
 		entry ^= vm->invalid_pte_mask;
+	}
 	if (m->entry_bytes == 4 && vm->software.whole_prototype)
 		va = 0x80000000 | (entry >> 1 & 0x7ffffc00) | (entry << 1 & 0x3fc);
 	else if (m->entry_bytes == 4)
@@ -157,12 +161,36 @@ static enum dl_status step_read(struct vm *vm, uint64_t va, uint64_t table_pa,
 	return DL_OK;
 }
 
+/* Where walks of three levels and more may begin instead of at the root. */
+static unsigned upper_find(const struct vm *vm, uint64_t va, uint64_t *table_pa)
+{
+	const struct paging_mode *m = vm->mode;
+	uint64_t key;
+
+	if (m->nr_levels < 3)
+		return 0;
+	key = va >> m->levels[m->nr_levels - 3].shift;
+	if (vm->upper[key % VM_UPPER].key != key + 1)
+		return 0;
+	*table_pa = vm->upper[key % VM_UPPER].table_pa;
+	return m->nr_levels - 2u;
+}
+
+static void upper_keep(struct vm *vm, uint64_t va, uint64_t table_pa)
+{
+	uint64_t key = va >> vm->mode->levels[vm->mode->nr_levels - 3].shift;
+
+	vm->upper[key % VM_UPPER].key = key + 1;
+	vm->upper[key % VM_UPPER].table_pa = table_pa;
+}
+
 static enum dl_status translate(struct vm *vm, uint64_t va, struct translation *t,
 				unsigned depth, struct dl_err *err)
 {
 	const struct paging_mode *m = vm->mode;
 	uint64_t table_pa = vm->root_pa;
 	struct step s = { 0 };
+	unsigned level;
 
 	memset(t, 0, sizeof *t);
 	t->kind = PTE_NONE;
@@ -171,7 +199,7 @@ static enum dl_status translate(struct vm *vm, uint64_t va, struct translation *
 			       va);
 	if (!vm_is_canonical(m, va))
 		return err_set(err, DL_ABSENT, "VA %#" PRIx64 " is beyond %s paging", va, m->name);
-	for (unsigned level = 0;; level++) {
+	for (level = upper_find(vm, va, &table_pa);; level++) {
 		enum dl_status st = step_read(vm, va, table_pa, level, &s, t, err);
 
 		if (st)
@@ -184,6 +212,8 @@ static enum dl_status translate(struct vm *vm, uint64_t va, struct translation *
 		if (s.large || s.last)
 			break;
 		table_pa = s.base_pa;
+		if (level + 3u == m->nr_levels)
+			upper_keep(vm, va, table_pa);
 	}
 	t->page_bytes = level_bytes(&m->levels[t->level]);
 	t->pa = s.base_pa + (va & (t->page_bytes - 1));

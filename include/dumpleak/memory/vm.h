@@ -15,7 +15,7 @@
  * kernel ranges end at the last address there is. One thread at a time; give
  * each thread its own with vm_init() and its own struct phys.
  */
-enum { VM_TLB = 512 };
+enum { VM_TLB = 512, VM_UPPER = 64 };
 
 struct vm {
 	struct phys *phys;
@@ -26,6 +26,8 @@ struct vm {
 	/* 4-byte PTEs of NT 5: what addresses of prototype PTEs count from */
 	uint64_t prototype_base_va;
 	struct { uint64_t page, pfn; } tlb[VM_TLB];     /* page: VA >> 12, plus 1 */
+	/* tables of the last level but one, by the part of the VA that led there, plus 1 */
+	struct { uint64_t key, table_pa; } upper[VM_UPPER];
 };
 
 void vm_init(struct vm *vm, struct phys *phys, const struct paging_mode *mode,
