@@ -108,6 +108,17 @@ for s in fixtures/specs/c-*.spec; do
 	while read -r key value; do expect "$key of $n" "$value" "$(json "$key")"; done <"$T/wants"
 done
 
+# what is not in the dump is absent in each of them, and nowhere zeros
+h=wide-x64-19041-holes
+run 0 info "$F/$h.dmp" --json -
+keys $same >"$T/want"
+for c in kernel64 rangesA elf kdump kdump-flat; do
+	"$B/gen" "fixtures/specs/$h.spec" -o "$T/one.img" --container $c
+	run 0 info "$T/one.img" --json - || continue
+	keys $same >"$T/got"
+	expect "the machine with holes in $c" "$(cat "$T/want")" "$(cat "$T/got")"
+done
+
 # the machine without its bugcheck: live dumps have their own, and without a header
 # it takes KDBG to find
 machine=$(echo "$same" | sed 's/bugcheck.code//')
