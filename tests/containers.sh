@@ -140,6 +140,8 @@ for s in fixtures/specs/wide-*.spec; do
 	shift $((i % ($# - 1)))
 	i=$((i + 2))
 	for c in "$1" "$2"; do
+		# flat memory has zeros where nothing is
+		case $n.$c in *holes*.raw) continue ;; esac
 		# the header of a complete dump holds 42 runs
 		"$B/gen" "$s" -o "$T/one.img" --container "$c" 2>"$T/err" || continue
 		run "$wanted" info "$T/one.img" --json - || continue
