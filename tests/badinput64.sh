@@ -108,6 +108,9 @@ bad triage64 0x2078 $F4 4 "DataBlocksCount"
 bad triage64 0x2028 $F4 4 "ranges of memory reach past the end"
 bad triage64 0x202c $F4 4 "ranges of memory reach past the end"
 bad triage64 0x2074 $F4 4 "ranges of memory reach past the end"
+bad triage64 0x2018 $F4 4 "UnloadedDriversOffset is 0xffffffff"
+bad triage64 0x2014 $F4 4 "MmOffset is 0xffffffff"
+bad triage64 0x2040 $F4 4 "BrokenDriverOffset is 0xffffffff"
 off=$((0x2000))
 while [ $off -lt $((0x2080)) ]; do
 	quiet triage64 $off $F4

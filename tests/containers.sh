@@ -139,7 +139,11 @@ for s in fixtures/specs/wide-*.spec; do
 	set -- $names
 	shift $((i % ($# - 1)))
 	i=$((i + 2))
-	for c in "$1" "$2"; do
+	first="$1 $2"
+	# one machine of each kind goes through all of them
+	case $n in wide-arm64-22000|wide-x64-19041|wide-x86-9600) first=$names ;; esac
+	# shellcheck disable=SC2086
+	for c in $first; do
 		# flat memory has zeros where nothing is
 		case $n.$c in *holes*.raw) continue ;; esac
 		# the header of a complete dump holds 42 runs

@@ -9,6 +9,8 @@
 #include "dumpleak/base/text.h"
 
 #include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
 
 enum {
 	MAX_DRIVERS = 4096, MAX_UNLOADED = 256,
@@ -181,6 +183,28 @@ static void read_copies(struct triage *t)
 		t->mini.data_page = (struct dump_copy){ t->at.page, t->at.page_bytes };
 }
 
+/* Of a file that is cut the missing bytes are noted already. */
+static void check_offsets(struct container *c)
+{
+	static const size_t members[] = {
+		offsetof(struct triage_fields, mm), offsetof(struct triage_fields, unloaded),
+		offsetof(struct triage_fields, prcb), offsetof(struct triage_fields, process),
+		offsetof(struct triage_fields, thread), offsetof(struct triage_fields, broken),
+	};
+	const struct triage *t = c->state;
+
+	for (size_t i = 0; !t->cut && i < sizeof members / sizeof members[0]; i++) {
+		uint64_t off;
+
+		memcpy(&off, (const char *)&t->at + members[i], sizeof off);
+		if (off && !triage_holds(t, off, 1))
+			container_note(c, DL_CORRUPT, "%s: %s is 0x%" PRIx64 ", no place behind "
+				       "the header in a file of 0x%" PRIx64 " bytes",
+				       source_name(c->source), triage_name(members[i]), off,
+				       t->end);
+	}
+}
+
 enum dl_status triage_lists(struct container *c, struct dl_err *err)
 {
 	struct triage *t = c->state;
@@ -190,6 +214,7 @@ enum dl_status triage_lists(struct container *c, struct dl_err *err)
 		st = read_unloaded(c);
 	if (st)
 		return err_set(err, st, "out of memory");
+	check_offsets(c);
 	read_mm(c);
 	read_copies(t);
 	t->mini.service_pack_build = (uint32_t)t->at.service_pack;

@@ -42,15 +42,11 @@ static void json_exception(struct jot *j, json_t *dump, const struct dump_except
 
 static void json_attributes(struct jot *j, json_t *dump, struct known_u64 attributes)
 {
-	json_t *list;
+	json_t *list = jot_array(j, dump, "attributes");
 	char text[16];
 
-	if (!attributes.known) {
-		jot_null(j, dump, "attributes");
-		return;
-	}
-	list = jot_array(j, dump, "attributes");
-	for (unsigned bit = 0; bit < 32; bit++)
+	jot_bool(j, dump, "attributes_known", attributes.known);
+	for (unsigned bit = 0; attributes.known && bit < 32; bit++)
 		if (attributes.value >> bit & 1)
 			jot_add_text(j, list, attribute_text(bit, text));
 }

@@ -231,7 +231,8 @@ static void test_json(void **state)
 	assert_true(json_is_null(at(root, "minidump")));
 	assert_true(json_is_null(at(root, "os/symbols")));
 	assert_true(json_is_null(at(root, "os/pdb")));
-	assert_true(json_is_null(at(root, "dump/attributes")));
+	assert_int_equal(json_array_size(at(root, "dump/attributes")), 0);
+	assert_true(json_is_false(at(root, "dump/attributes_known")));
 	assert_true(json_is_null(at(root, "dump/dump_type")));
 	assert_true(json_is_null(at(root, "os/uptime_s")));
 	assert_true(json_is_null(at(root, "pool/paged/limit_bytes")));
