@@ -46,10 +46,8 @@ static void fault_record(struct finder *f, const struct broken_page *b,
 		x.after_tag = (uint32_t)(b->headers[d->nr_front] >> h->tag_shift);
 	}
 	x.lost_bytes = d->back_off - off;
-	pool->faulty_pages++;
 	pool->totals[x.pool].lost_bytes += x.lost_bytes;
-	if (pool->nr_faults < POOL_MAX_FAULTS)
-		pool->faults[pool->nr_faults++] = x;
+	pool_fault_add(pool, &x);
 }
 
 /* Stale pages that were partly reused look broken as well. */

@@ -173,6 +173,7 @@ const char *block_state_name(enum block_state state)
 		[BLOCK_IN_USE] = "in-use",
 		[BLOCK_CACHED] = "cached",
 		[BLOCK_PARKED] = "cached",
+		[BLOCK_DELAYED] = "cached",
 	};
 
 	return names[state];
@@ -183,6 +184,11 @@ const char *block_how_name(enum block_how how)
 	static const char *const names[NR_BLOCK_HOWS] = {
 		[BLOCK_PAGE] = "page",
 		[BLOCK_BIG] = "big",
+		[BLOCK_VS] = "vs",
+		[BLOCK_LFH] = "lfh",
+		[BLOCK_RANGE] = "range",
+		[BLOCK_CARVED] = "carved",
+		[BLOCK_SPECIAL] = "special",
 	};
 
 	return names[how];

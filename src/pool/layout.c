@@ -95,9 +95,11 @@ enum dl_status pool_layout_pick(uint16_t machine, uint32_t build,
 
 		if (r->machine != machine || r->from_build > build || r->end_build <= build)
 			continue;
-		*out = (struct pool_layout){ *r->header, *r->descriptor,
-					     *r->tracker, *r->big,
-					     *r->lookaside, *r->free_run };
+		*out = (struct pool_layout){
+			.header = *r->header, .descriptor = *r->descriptor,
+			.tracker = *r->tracker, .big = *r->big,
+			.lookaside = *r->lookaside, .free_run = *r->free_run,
+		};
 		return DL_OK;
 	}
 	return err_set(err, DL_UNSUPPORTED, "the pool of %s build %u is not supported: its "

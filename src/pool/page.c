@@ -194,6 +194,16 @@ const char *fault_kind_name(enum fault_kind kind)
 		[FAULT_SIZE_ZERO] = "BlockSize is 0",
 		[FAULT_SIZE_PAST_PAGE] = "BlockSize leads past the page",
 		[FAULT_PREVIOUS_SIZE] = "PreviousSize and the BlockSize before it differ",
+		[FAULT_FREE_LINK] = "a free block's links contradict each other",
+		[FAULT_LIST_LOOP] = "a list of blocks runs into itself",
+		[FAULT_BIG_ROW] = "a row of the big-page table contradicts the page tables",
+		[FAULT_SPECIAL_FILL] = "the pattern around a special-pool block is broken",
+		[FAULT_SEGMENT] = "a page segment's signature or links are wrong",
+		[FAULT_RANGE] = "a segment's range descriptors contradict each other",
+		[FAULT_VS_SUBSEGMENT] = "a VS subsegment's signature or size is wrong",
+		[FAULT_VS_CHUNK] = "the sizes of VS chunks do not chain",
+		[FAULT_LFH_SUBSEGMENT] = "an LFH subsegment's sizes or counts are wrong",
+		[FAULT_LARGE_TREE] = "the tree of large allocations is broken",
 	};
 
 	return names[kind];

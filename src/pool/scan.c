@@ -26,6 +26,13 @@ void pool_note(struct pool *pool, enum dl_status kind, const char *fmt, ...)
 		pool->notes[pool->nr_notes++] = (struct os_note){ copy, kind };
 }
 
+void pool_fault_add(struct pool *pool, const struct pool_fault *fault)
+{
+	if (pool->nr_faults < POOL_MAX_FAULTS)
+		pool->faults[pool->nr_faults++] = *fault;
+	pool->faulty_pages++;
+}
+
 struct steps {
 	struct os *os;
 	struct pool *pool;

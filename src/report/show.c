@@ -62,6 +62,7 @@ static const char *state_words(enum block_state state)
 		[BLOCK_FREE] = "free", [BLOCK_IN_USE] = "in use",
 		[BLOCK_CACHED] = "freed, cached on a lookaside list of the pool",
 		[BLOCK_PARKED] = "parked on a lookaside list of a driver",
+		[BLOCK_DELAYED] = "freed, on a list of delayed frees",
 	};
 
 	return words[state];

@@ -20,14 +20,29 @@ enum block_state {
 	                   kernel's counters say freed                           */
 	BLOCK_PARKED,   /* on a lookaside list of a driver or of the I/O manager:
 	                   nobody uses it, the counters say allocated            */
+	BLOCK_DELAYED,  /* freed, but waiting: pending frees of a pool descriptor,
+	                   delay-free lists of a heap; the counters say freed    */
 	NR_BLOCK_STATES
 };
 
 enum block_how {
 	BLOCK_PAGE,     /* from a page's chain of POOL_HEADERs   */
 	BLOCK_BIG,      /* from the big-page table; no header    */
+	BLOCK_VS,       /* a chunk of a variable-size subsegment */
+	BLOCK_LFH,      /* a slot of a low-fragmentation bucket  */
+	BLOCK_RANGE,    /* whole pages or a large allocation of a heap, or a
+	                   page-aligned chunk; no header         */
+	BLOCK_CARVED,   /* a POOL_HEADER where the structure around it is damaged
+	                   or missing                            */
+	BLOCK_SPECIAL,  /* special pool: a page of its own; no header in front   */
 	NR_BLOCK_HOWS
 };
+
+/** block_has_header - whether a POOL_HEADER stands at the block's VA */
+static inline bool block_has_header(enum block_how how)
+{
+	return how != BLOCK_BIG && how != BLOCK_RANGE && how != BLOCK_SPECIAL;
+}
 
 enum pool_kind {
 	POOL_NONPAGED,

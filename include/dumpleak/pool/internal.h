@@ -233,6 +233,18 @@ enum dl_status assemble(struct pool *pool, const struct survey *survey,
 			const struct big_table *big, const struct pool_options *opts,
 			struct dl_err *err);
 
+/* --- heap*.c: the segment heap (18362 on) ------------------------------------ */
+
+/**
+ * heap_scan - every block of every heap into pool->blocks, sealed, with
+ * pool->pages, faults, pool->heap and the totals per kind of pool
+ * Takes the place of walk, sift, broken, assemble and the list steps.
+ * DL_NOTFOUND: no sign of a segment heap in this memory.
+ */
+enum dl_status heap_scan(struct os *os, struct pool *pool, const struct survey *survey,
+			 const struct big_table *big, const struct pool_options *opts,
+			 struct dl_err *err);
+
 /* --- freelist.c, lookaside.c, totals.c ------------------------------------ */
 
 /**

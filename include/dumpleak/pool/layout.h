@@ -47,6 +47,7 @@ struct big_layout {             /* POOL_TRACKER_BIG_PAGES */
 	struct field va, key;
 	struct field pages;     /* either this, in pages */
 	struct field bytes;     /* or this               */
+	struct field type;      /* PoolType: bit 0 paged, 0x20 session, 0x200 NX; width 0: none */
 };
 
 struct lookaside_layout {       /* GENERAL_LOOKASIDE */
@@ -62,7 +63,14 @@ struct free_run_layout {        /* MMFREE_POOL_ENTRY, free pages of nonpaged poo
 	struct field flink, blink, nr_pages, owner;
 };
 
+/* Which allocator a build has; 17763 has both, and what memory shows decides. */
+enum pool_allocator { ALLOCATOR_CLASSIC, ALLOCATOR_HEAP, ALLOCATOR_EITHER };
+
+struct heap_layout;     /* segment heap: see dumpleak/pool/heap.h */
+
 struct pool_layout {
+	enum pool_allocator allocator;
+	const struct heap_layout *heap; /* NULL: classic only */
 	struct pool_header_layout header;
 	struct pool_descriptor_layout descriptor;
 	struct tracker_layout tracker;

@@ -26,6 +26,16 @@ enum fault_kind {
 	FAULT_SIZE_ZERO,        /* BlockSize 0                            */
 	FAULT_SIZE_PAST_PAGE,   /* BlockSize leads past the page          */
 	FAULT_PREVIOUS_SIZE,    /* PreviousSize is not the one before     */
+	FAULT_FREE_LINK,        /* a free block's links contradict        */
+	FAULT_LIST_LOOP,        /* a list of blocks runs into itself      */
+	FAULT_BIG_ROW,          /* a row of the big-page table            */
+	FAULT_SPECIAL_FILL,     /* the pattern around a special block     */
+	FAULT_SEGMENT,          /* a page segment's signature or links    */
+	FAULT_RANGE,            /* its range descriptors                  */
+	FAULT_VS_SUBSEGMENT,    /* a VS subsegment's signature or size    */
+	FAULT_VS_CHUNK,         /* a chunk's sizes do not chain           */
+	FAULT_LFH_SUBSEGMENT,   /* block size, offsets or counts          */
+	FAULT_LARGE_TREE,       /* the tree of large allocations          */
 	NR_FAULT_KINDS
 };
 
@@ -88,6 +98,25 @@ struct pool_lists {             /* free lists and lookaside lists */
 	uint64_t pending_frees;
 };
 
+/* How the segment heap was found; all zero where the pool is classic. */
+struct pool_heap {
+	const char *how;        /* "pool state", "heaps by content", "segments by signature" */
+	uint64_t state_va;      /* ExPoolState, 0: not found                */
+	uint64_t heap_key, lfh_key;
+	bool heap_key_known, lfh_key_known;
+	size_t heap_key_votes, heap_key_voters; /* segments that agree, of how many */
+	size_t lfh_key_votes, lfh_key_voters;
+	size_t heaps, segments, vs_subsegments, lfh_subsegments, large;
+	size_t carved_subsegments, absent_subsegments;
+};
+
+/* Who is charged for a block with quota (Windows 8 on: disguised by a cookie). */
+struct pool_quota {
+	uint64_t cookie;        /* ExpPoolQuotaCookie */
+	bool cookie_known;
+	size_t votes, voters;   /* blocks that decode to a process, of how many */
+};
+
 struct pool {
 	struct pool_layout layout;
 	struct catalog blocks;
@@ -101,6 +130,8 @@ struct pool {
 	size_t nr_tracker;
 	struct pool_tables tables;
 	struct pool_lists lists;
+	struct pool_heap heap;
+	struct pool_quota quota;
 	struct vm_tally tally;          /* of the page tables */
 	uint64_t stray_pages;           /* look like pool, lie apart: left out */
 	uint64_t stale_pages;           /* look like pool, but their free blocks are on no list */
@@ -142,7 +173,7 @@ void pool_note(struct pool *pool, enum dl_status kind, const char *fmt, ...)
 static inline uint64_t pool_user_va(const struct pool *pool, size_t i)
 {
 	return catalog_va(&pool->blocks, i) +
-	       (catalog_how(&pool->blocks, i) == BLOCK_PAGE
+	       (block_has_header(catalog_how(&pool->blocks, i))
 		? pool->layout.header.header_bytes : 0);
 }
 
@@ -150,9 +181,18 @@ static inline uint64_t pool_user_va(const struct pool *pool, size_t i)
 static inline uint64_t pool_user_bytes(const struct pool *pool, size_t i)
 {
 	return catalog_size(&pool->blocks, i) -
-	       (catalog_how(&pool->blocks, i) == BLOCK_PAGE
+	       (block_has_header(catalog_how(&pool->blocks, i))
 		? pool->layout.header.header_bytes : 0);
 }
+
+/**
+ * pool_charged_process - the EPROCESS that is charged for block @i
+ * 0: none is, or it cannot be told.
+ */
+uint64_t pool_charged_process(struct os *os, const struct pool *pool, size_t i);
+
+/** pool_fault_add - keep a finding, by what room there is; counts it anyway */
+void pool_fault_add(struct pool *pool, const struct pool_fault *fault);
 
 /** pool_tracker_row - the kernel's counters for @tag; NULL if it has none */
 const struct tracker_row *pool_tracker_row(const struct pool *pool, uint32_t tag);
