@@ -50,7 +50,7 @@ enum dl_status tags_json(const struct report_input *in, const struct tags_view *
 	if (!in->pool)
 		json_minidump(&j, root, in);
 	list = jot_array(&j, root, "tags");
-	for (size_t i = 0; i < view->nr; i++) {
+	for (size_t i = 0; in->pool && i < view->nr; i++) {
 		const struct pool_class *c = view->rows[i];
 		const struct pool_totals *t = &in->pool->totals[c->pool];
 		const struct ledger_row *row =
