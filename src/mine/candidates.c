@@ -101,13 +101,13 @@ static void ranks_add(struct ranks *r, uint32_t tag, uint64_t blocks)
  */
 static uint64_t usual_blocks(const struct context *x, const struct pool_class *c)
 {
-	uint64_t least = c->how == BLOCK_BIG ? USUAL_MIN_BIG : USUAL_MIN, median;
+	uint64_t least = c->form == FORM_PAGES ? USUAL_MIN_BIG : USUAL_MIN, median;
 	struct ranks r = { .nr = 0 };
 
 	for (size_t i = 0; i < x->classes->nr; i++) {
 		const struct pool_class *o = &x->classes->list[i];
 
-		if (o->tag != c->tag && o->pool == c->pool && o->how == c->how && o->blocks)
+		if (o->tag != c->tag && o->pool == c->pool && o->form == c->form && o->blocks)
 			ranks_add(&r, o->tag, o->blocks);
 	}
 	median = r.nr ? r.top[r.nr / 2].blocks : 0;
@@ -122,10 +122,10 @@ static double same_size(const struct context *x, const struct pool_class *c)
 	for (size_t i = 0; i < x->classes->nr; i++) {
 		const struct pool_class *o = &x->classes->list[i];
 
-		if (o->tag == c->tag && o->pool == c->pool && o->how == c->how)
-			all += c->how == BLOCK_BIG ? o->bytes : o->blocks;
+		if (o->tag == c->tag && o->pool == c->pool && o->form == c->form)
+			all += c->form == FORM_PAGES ? o->bytes : o->blocks;
 	}
-	return all ? (double)(c->how == BLOCK_BIG ? c->bytes : c->blocks) / (double)all : 0;
+	return all ? (double)(c->form == FORM_PAGES ? c->bytes : c->blocks) / (double)all : 0;
 }
 
 static double kept_share(const struct context *x, const struct pool_class *c)
@@ -183,7 +183,7 @@ static bool looks_like_leak(const struct measure *m)
 		lift = m->known ? LIFT : LIFT_DOMINANT;
 	if (m->lift < lift || m->byte_share < share)
 		return false;
-	return m->c->how != BLOCK_BIG || m->same >= MIN_SAME_SIZE_BIG;
+	return m->c->form != FORM_PAGES || m->same >= MIN_SAME_SIZE_BIG;
 }
 
 /*
@@ -227,7 +227,7 @@ static const char *why_of(const struct measure *m, struct arena *arena)
 		 "bytes in use in %s pool, %.0f times what is usual for a large class "
 		 "there (%s); %.0f %% of the tag has this one size%s%s%s",
 		 text_count(m->c->blocks, blocks),
-		 m->c->how == BLOCK_BIG ? "big allocations" : "blocks", m->c->size_bytes,
+		 m->c->form == FORM_PAGES ? "big allocations" : "blocks", m->c->size_bytes,
 		 text_size(m->c->bytes, size), m->block_share * 100, m->byte_share * 100,
 		 pool_kind_name(m->c->pool), m->lift, text_count(m->usual, usual),
 		 m->same * 100, kept, fill,
@@ -275,7 +275,7 @@ size_t candidates_choose(const struct pool *pool, const struct ledger *ledger,
 		struct candidate new = { .class_index = i };
 		struct measure m;
 
-		if (c->any_size || c->blocks < (c->how == BLOCK_BIG ? MIN_BIG : MIN_BLOCKS))
+		if (c->any_size || c->blocks < (c->form == FORM_PAGES ? MIN_BIG : MIN_BLOCKS))
 			continue;
 		measure(&x, c, &m);
 		if (!looks_like_leak(&m))

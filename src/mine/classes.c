@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The block catalog to a histogram: one class per tag, size, pool and kind of
- * allocation. One probe of a hash per block, none where a block is like the
+ * The block catalog to a histogram: one class per tag, size, pool and form of
+ * block. One probe of a hash per block, none where a block is like the
  * one before it, as most are on a page full of leaked blocks.
  */
 #include "dumpleak/mine/classes.h"
@@ -23,7 +23,7 @@ static size_t hash_of(const struct pool_class *key)
 {
 	uint64_t h = key->tag | (uint64_t)key->size_bytes << 32;
 
-	h ^= (uint64_t)key->pool << 59 ^ (uint64_t)key->how << 62;
+	h ^= (uint64_t)key->pool << 59 ^ (uint64_t)key->form << 62;
 	h *= 0x9e3779b97f4a7c15u;
 	return (size_t)(h >> 29);
 }
@@ -31,7 +31,7 @@ static size_t hash_of(const struct pool_class *key)
 static bool same_class(const struct pool_class *a, const struct pool_class *b)
 {
 	return a->tag == b->tag && a->size_bytes == b->size_bytes &&
-	       a->pool == b->pool && a->how == b->how;
+	       a->pool == b->pool && a->form == b->form;
 }
 
 static uint32_t *slot_for(const struct gather *g, const struct pool_class *key)
@@ -78,11 +78,13 @@ static struct pool_class *class_for(struct gather *g, const struct pool_class *k
 	return &g->list[g->nr - 1];
 }
 
-static void count(struct pool_class *c, enum block_state state, uint64_t size_bytes)
+static void count(struct pool_class *c, enum block_state state, enum block_how how,
+		  uint64_t size_bytes)
 {
 	switch (state) {
 	case BLOCK_IN_USE:
 		c->blocks++;
+		c->by_how[how % NR_BLOCK_HOWS]++;
 		c->bytes += size_bytes;
 		break;
 	case BLOCK_FREE:
@@ -108,12 +110,22 @@ static int by_bytes(const void *a, const void *b)
 		return x->size_bytes < y->size_bytes ? -1 : 1;
 	if (x->pool != y->pool)
 		return x->pool < y->pool ? -1 : 1;
-	return (x->how > y->how) - (x->how < y->how);
+	return (x->form > y->form) - (x->form < y->form);
+}
+
+/* Before that, what its first block is: of a class without any in use. */
+static void settle_how(struct pool_class *c)
+{
+	for (unsigned how = 0; how < NR_BLOCK_HOWS; how++)
+		if (c->by_how[how] > c->by_how[c->how])
+			c->how = (enum block_how)how;
 }
 
 static void finish(struct gather *g, struct classes *out)
 {
 	free(g->slot);
+	for (size_t i = 0; i < g->nr; i++)
+		settle_how(&g->list[i]);
 	if (g->nr)
 		qsort(g->list, g->nr, sizeof *g->list, by_bytes);
 	out->list = g->list;
@@ -139,7 +151,7 @@ enum dl_status classes_make(const struct pool *pool, struct classes *out,
 		uint64_t size_bytes = catalog_size(c, i);
 		struct pool_class key = {
 			.tag = catalog_tag(c, i), .pool = catalog_pool(c, i),
-			.how = catalog_how(c, i),
+			.how = catalog_how(c, i), .form = block_form(catalog_how(c, i)),
 			.size_bytes = size_bytes > UINT32_MAX ? UINT32_MAX
 							      : (uint32_t)size_bytes,
 		};
@@ -149,7 +161,7 @@ enum dl_status classes_make(const struct pool *pool, struct classes *out,
 			if (!last)
 				return give_up(&g, err);
 		}
-		count(last, catalog_state(c, i), size_bytes);
+		count(last, catalog_state(c, i), key.how, size_bytes);
 	}
 	finish(&g, out);
 	return DL_OK;
@@ -173,6 +185,8 @@ enum dl_status classes_by_tag(const struct classes *in, struct classes *out,
 		to->bytes += from->bytes;
 		to->free_blocks += from->free_blocks;
 		to->cached_blocks += from->cached_blocks;
+		for (unsigned how = 0; how < NR_BLOCK_HOWS; how++)
+			to->by_how[how] += from->by_how[how];
 	}
 	finish(&g, out);
 	return DL_OK;

@@ -113,7 +113,7 @@ static void ipv4_remark(const struct mined *c, unsigned n, const struct column *
 {
 	bool network = false;
 
-	if (col->width != 4)
+	if (col->width != 4 && col->max > UINT32_MAX)
 		return;
 	if (col->kind == COLUMN_FEW && leads_are_private(c, n, col, true))
 		line_add(l, "; like IPv4 addresses in network byte order");
@@ -158,7 +158,7 @@ static void unwritten_words(const struct miner *m, const struct mined *c, unsign
 	if (a->kinds[WORD_ZERO])
 		line_add(l, "; %.1f %% still 0", percent(a->kinds[WORD_ZERO], a->n));
 	line_add(l, ")");
-	if (n < 2 && c->how == BLOCK_PAGE)
+	if (c->slots[n].off < 2 * m->rule->width && c->s->class.how == BLOCK_PAGE)
 		line_add(l, "; links of the pool's free list stood at +0 and +0x%x",
 			 m->rule->width);
 }

@@ -72,8 +72,8 @@ static void control_block(const struct control *x, struct worker *w, size_t i,
 	uint64_t va = pool_user_va(m->t->pool, i), n = pool_user_bytes(m->t->pool, i);
 	unsigned width = m->rule->width;
 	struct owner_set set = { .nr = 0 };
-	uint8_t raw[MAX_COLUMNS * 8];
-	size_t bytes = n < MAX_COLUMNS * width ? (size_t)n : MAX_COLUMNS * width;
+	uint8_t raw[MAX_MINED];
+	size_t bytes = n < MAX_WORDS * width ? (size_t)n : MAX_WORDS * width;
 
 	if (vm_read(&w->vm, va, raw, bytes, NULL))
 		return;

@@ -21,12 +21,24 @@ struct counting {
 };
 
 static void count_self(struct acc *a, const struct plan *plans, const struct mined *c,
-		       const uint8_t *user, unsigned width, uint64_t user_va)
+		       const uint8_t *user, uint64_t user_va)
 {
 	for (unsigned col = 0; col < c->nr_columns; col++)
 		if (plans[col].self)
-			a[col].self += le_word(user + col * width, width) - user_va <
+			a[col].self += le_word(user + c->slots[col].off,
+					       c->slots[col].width) - user_va <
 				       c->s->user_bytes;
+}
+
+/* Words and halves of words. */
+static void count_slots(struct acc *a, const struct mined *c, const uint8_t *user)
+{
+	for (unsigned col = 0; col < c->nr_columns; col++) {
+		const struct slot *slot = &c->slots[col];
+
+		acc_word(&a[col], &c->plans[col], slot->rule,
+			 le_word(user + slot->off, slot->width));
+	}
 }
 
 static void count_block(void *ctx, unsigned worker, struct mined *c, size_t i,
@@ -41,15 +53,16 @@ static void count_block(void *ctx, unsigned worker, struct mined *c, size_t i,
 	if (!user)
 		return;
 	t->readable[number]++;
-	if (rule->width == 4)
+	if (c->halves)
+		count_slots(a, c, user);
+	else if (rule->width == 4)
 		for (unsigned col = 0; col < c->nr_columns; col++)
 			acc_word(&a[col], &c->plans[col], rule, le32(user + col * 4));
 	else
 		for (unsigned col = 0; col < c->nr_columns; col++)
 			acc_word(&a[col], &c->plans[col], rule, le64(user + col * 8));
 	if (c->any_self)
-		count_self(a, c->plans, c, user, rule->width,
-			   pool_user_va(x->m->t->pool, i));
+		count_self(a, c->plans, c, user, pool_user_va(x->m->t->pool, i));
 	x->also(x->ctx, worker, c, i, user);
 }
 
@@ -94,7 +107,7 @@ static enum dl_status add_up(const struct counting *x)
 			for (unsigned col = 0; col < c->nr_columns; col++) {
 				struct acc *a = &t->accs[t->first[i] + col];
 
-				acc_flush(a, &c->plans[col], m->rule);
+				acc_flush(a, &c->plans[col], c->slots[col].rule);
 				acc_merge(&c->accs[col], a, &c->plans[col]);
 				acc_deinit(a);
 				if (c->accs[col].nomem)
@@ -102,7 +115,7 @@ static enum dl_status add_up(const struct counting *x)
 			}
 		}
 		for (unsigned col = 0; col < c->nr_columns; col++)
-			acc_finish(&c->accs[col], &c->plans[col], m->rule);
+			acc_finish(&c->accs[col], &c->plans[col], c->slots[col].rule);
 	}
 	return DL_OK;
 }
@@ -155,10 +168,10 @@ enum dl_status columns_guess(struct miner *m, struct mined *c)
 
 		acc_init(a);
 		for (size_t k = 0; k < c->nr_sample; k++)
-			acc_word(a, &c->plans[col], m->rule,
+			acc_word(a, &c->plans[col], c->slots[col].rule,
 				 c->sample_words[col * c->cap_sample + k]);
-		acc_flush(a, &c->plans[col], m->rule);
-		acc_finish(a, &c->plans[col], m->rule);
+		acc_flush(a, &c->plans[col], c->slots[col].rule);
+		acc_finish(a, &c->plans[col], c->slots[col].rule);
 	}
 	columns_sort_out(m, c);
 	return DL_OK;

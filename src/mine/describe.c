@@ -243,14 +243,15 @@ static void judge(const struct miner *m, const struct mined *c, unsigned n,
 }
 
 /* The high half of a FILETIME names the low half before it. */
-static void pair_times(const struct miner *m, struct suspect *s)
+static void pair_times(const struct mined *c, struct suspect *s)
 {
-	if (m->rule->width != 4)
-		return;
 	for (size_t n = 1; n < s->nr_columns; n++) {
 		struct column *high = &s->columns[n], *low = &s->columns[n - 1];
-		bool near = high->min >= m->rule->time_first && high->max < m->rule->time_last;
+		const struct word_rule *rule = c->slots[n].rule;
+		bool near = high->min >= rule->time_first && high->max < rule->time_last;
 
+		if (high->width != 4 || low->width != 4)
+			continue;
 		if (high->kind != COLUMN_TIME && !(near && (high->kind == COLUMN_FEW ||
 							    high->kind == COLUMN_CONSTANT)))
 			continue;
@@ -307,7 +308,7 @@ static void measure_used(struct mined *c)
 	for (size_t n = 0; n < s->nr_columns; n++)
 		if (is_written(c, &s->columns[n]))
 			s->used_bytes = s->columns[n].offset + s->columns[n].width;
-	if (s->columns_cut && s->used_bytes == s->nr_columns * s->columns[0].width)
+	if (s->columns_cut && s->used_bytes == c->mined_bytes)
 		s->used_bytes = s->user_bytes;  /* nobody looked behind the mined part */
 }
 
@@ -323,15 +324,15 @@ enum dl_status columns_describe(struct miner *m, struct mined *c)
 		struct column *col = &s->columns[n];
 		const struct acc *a = &c->accs[n];
 
-		col->offset = n * m->rule->width;
-		col->width = (uint8_t)m->rule->width;
+		col->offset = c->slots[n].off;
+		col->width = c->slots[n].width;
 		col->min = a->n ? a->min : 0;
 		col->max = a->max;
 		col->distinct = acc_distinct(a, &c->plans[n], &col->distinct_exact);
 		fill_top(m, c, n, col);
 		judge(m, c, n, col);
 	}
-	pair_times(m, s);
+	pair_times(c, s);
 	settle_slack(c);
 	measure_used(c);
 	for (unsigned n = 0; n < c->nr_columns; n++) {

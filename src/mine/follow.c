@@ -176,8 +176,7 @@ static void follow_block(void *ctx, unsigned worker, struct mined *c, size_t i,
 	if (!user)
 		return;
 	for (unsigned k = 0; k < c->nr_pointers; k++)
-		values[k] = width == 4 ? le32(user + c->pointer_columns[k] * 4)
-				       : le64(user + c->pointer_columns[k] * 8);
+		values[k] = le_word(user + c->slots[c->pointer_columns[k]].off, width);
 	a = alike_of(x, worker, c, i, values);
 	if (a)
 		a->blocks++;

@@ -27,10 +27,11 @@ static bool looks_like_list(struct miner *m, const struct mined *c, unsigned col
 	unsigned width = m->rule->width;
 
 	if (!c->pointers[col] || !c->pointers[col + 1] ||
+	    c->slots[col + 1].off != c->slots[col].off + width ||
 	    c->accs[col].kinds[WORD_KERNEL] * 10 < c->accs[col].n * 8)
 		return false;
 	for (size_t k = 0; k < c->nr_sample; k += step) {
-		uint64_t va = pool_user_va(m->t->pool, c->sample[k]) + col * width;
+		uint64_t va = pool_user_va(m->t->pool, c->sample[k]) + c->slots[col].off;
 
 		good += links_back(&m->workers[0].vm, width, va,
 				   c->sample_words[col * c->cap_sample + k]);
@@ -128,7 +129,7 @@ enum dl_status lists_find(struct miner *m, struct mined *c, struct dl_err *err)
 	l->chain = calloc(l->nr, 1);
 	if (!l->chain)
 		return err_set(err, DL_NOMEM, "out of memory for lists");
-	w.entry_off = (uint64_t)l->column * w.width;
+	w.entry_off = c->slots[l->column].off;
 	walk_all(&w);
 	share_heads(l);
 	return DL_OK;

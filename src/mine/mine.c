@@ -9,7 +9,7 @@
 
 enum { FILETIME_SECOND = 10000000, DAY = 86400, TIME_DAYS_BACK = 400 };
 
-/* Half a FILETIME fits a column on x86: the half that changes slowly. */
+/* Half a FILETIME fits four bytes: the half that changes slowly. */
 static void set_clock(const struct os *os, struct word_rule *rule)
 {
 	uint64_t day = (uint64_t)FILETIME_SECOND * DAY, back = day * TIME_DAYS_BACK;
@@ -31,10 +31,22 @@ static void set_rule(const struct os *os, struct word_rule *rule)
 	set_clock(os, rule);
 }
 
+/* Of a 64-bit word in which two fields stand side by side. */
+static void set_halves(struct miner *m)
+{
+	m->low = (struct word_rule){ .width = 4, .kernel_first = 1 };
+	m->high = (struct word_rule){
+		.width = 4, .kernel_first = m->rule->kernel_first >> 32,
+		.kernel_last = (m->rule->kernel_last >> 32) - 1,
+		.time_first = m->rule->time_first >> 32,
+		.time_last = (m->rule->time_last >> 32) + (m->rule->time_last != 0),
+	};
+}
+
 static void class_start(const struct miner *m, struct mined *c)
 {
 	const struct pool_class *class = &c->s->class;
-	uint32_t header = class->how == BLOCK_PAGE
+	uint32_t header = class->form == FORM_SMALL
 				  ? m->t->pool->layout.header.header_bytes : 0;
 	uint32_t user = class->size_bytes > header ? class->size_bytes - header : 0;
 	uint32_t words = user / m->rule->width;
@@ -42,11 +54,16 @@ static void class_start(const struct miner *m, struct mined *c)
 	c->tag = class->tag;
 	c->size_units = class->size_bytes / 8;
 	c->pool = class->pool;
-	c->how = class->how;
+	c->form = class->form;
 	c->header_bytes = header;
-	c->nr_columns = words > MAX_COLUMNS ? MAX_COLUMNS : words;
+	c->nr_words = c->nr_columns = words > MAX_WORDS ? MAX_WORDS : words;
+	c->mined_bytes = c->nr_words * m->rule->width;
+	for (unsigned n = 0; n < c->nr_words; n++)
+		c->slots[n] = (struct slot){ .off = (uint16_t)(n * m->rule->width),
+					     .width = (uint8_t)m->rule->width,
+					     .rule = m->rule };
 	c->s->user_bytes = user;
-	c->s->columns_cut = words - c->nr_columns;
+	c->s->columns_cut = words - c->nr_words;
 }
 
 static void class_end(struct mined *c)
@@ -161,6 +178,7 @@ enum dl_status mine_run(const struct targets *targets, const struct ledger *ledg
 	if (nr > MAX_CANDIDATES)
 		nr = MAX_CANDIDATES;
 	set_rule(targets->os, &rule);
+	set_halves(m);
 	m->nr_workers = m->opts->jobs ? m->opts->jobs : jobs_available();
 	if (m->nr_workers > 64)
 		m->nr_workers = 64;

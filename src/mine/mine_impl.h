@@ -15,7 +15,9 @@
 #include <stdlib.h>
 
 enum {
-	MAX_COLUMNS = 128,              /* words mined of one block           */
+	MAX_WORDS = 128,                /* pointer-sized, mined of one block  */
+	MAX_COLUMNS = 2 * MAX_WORDS,    /* each of them may be two fields     */
+	MAX_MINED = MAX_WORDS * 8,      /* bytes of one block                 */
 	SAMPLE_MAX = 4096,              /* blocks of one class                */
 	SAMPLE_MIN = 256,
 	SAMPLE_WORDS = 512 * 1024,      /* of all classes                     */
@@ -30,7 +32,7 @@ enum {
 	CONTROL_BLOCKS = 8192,
 	HOP_BLOCKS = 65536,             /* of one class, when hops are followed */
 	MAX_DEPTH = 2,                  /* other blocks on the way to an owner */
-	SLICE_PAGES = 256, SLICE_BIG = 256, SLICE_CONTROL = 128,
+	SLICE_PAGES = 256, SLICE_LOOSE = 256, SLICE_CONTROL = 128,
 };
 
 /* ---- a word's looks, by its bits alone ---------------------------------- */
@@ -40,11 +42,21 @@ enum word_kind {
 	NR_WORD_KINDS
 };
 
-/* What words are judged by; the same for all columns. */
+/* What the words of a column are judged by. */
 struct word_rule {
 	unsigned width;
-	uint64_t kernel_first, kernel_last;
+	uint64_t kernel_first, kernel_last;     /* of a high half: that of such an address */
 	uint64_t time_first, time_last; /* see COLUMN_TIME; 0, 0: clock unknown */
+};
+
+/*
+ * One column: a pointer-sized word, or on 64-bit machines one half of a word in
+ * which two fields stand side by side; see halves.c.
+ */
+struct slot {
+	uint16_t off;                   /* from the user address */
+	uint8_t width;
+	const struct word_rule *rule;
 };
 
 enum word_kind word_kind_of(const struct word_rule *rule, uint64_t v);
@@ -162,8 +174,11 @@ struct mined {
 	struct suspect *s;
 	uint32_t tag, size_units;
 	enum pool_kind pool;
-	enum block_how how;
-	unsigned header_bytes, nr_columns;
+	enum block_form form;
+	unsigned header_bytes, nr_words, nr_columns;
+	unsigned mined_bytes;           /* of each block                      */
+	bool halves;                    /* some columns are half a word       */
+	struct slot slots[MAX_COLUMNS];
 	uint64_t seen;                  /* blocks that were met               */
 
 	uint32_t *sample;               /* catalog indices                    */
@@ -211,14 +226,16 @@ struct worker {
 struct miner {
 	const struct targets *t;
 	const struct mine_options *opts;
-	const struct word_rule *rule;
+	const struct word_rule *rule;   /* of a whole word                    */
+	struct word_rule low, high;     /* of its halves                      */
 	struct arena *arena;
 	struct mined *mined;
 	size_t nr;
 	uint8_t lookup[256];            /* hash of tag and size: index plus 1 */
 	uint32_t *order;                /* of pages, by place in the file; or NULL */
-	uint32_t *big;                  /* catalog indices of big candidates  */
-	size_t nr_big, cap_big;
+	uint32_t *loose;                /* catalog indices of candidates' blocks that
+	                                   are on no page of small blocks     */
+	size_t nr_loose, cap_loose;
 	struct others others[NR_POOL_KINDS];
 	struct worker *workers;
 	unsigned nr_workers;
@@ -230,7 +247,7 @@ struct miner {
 enum dl_status sweep_init(struct miner *m, struct dl_err *err);
 void sweep_deinit(struct miner *m);
 
-/** sweep_census - one look at every block: the samples, big blocks, others */
+/** sweep_census - one look at every block: the samples, loose blocks, others */
 enum dl_status sweep_census(struct miner *m);
 
 static inline size_t sweep_hash(uint32_t tag, uint32_t size_units)
@@ -266,6 +283,12 @@ enum dl_status sweep_run(struct miner *m, const char *what,
 
 /** sample_take - evenly spread blocks of each class, and the plans they suggest */
 enum dl_status sample_take(struct miner *m, struct dl_err *err);
+
+/**
+ * halves_split - two columns for each word that holds two fields, by the sample
+ * Puts the sampled words in the order of the columns; false without memory.
+ */
+bool halves_split(struct miner *m, struct mined *c);
 
 /** columns_guess - columns_sort_out() by the sample alone: what to follow */
 enum dl_status columns_guess(struct miner *m, struct mined *c);

@@ -117,7 +117,7 @@ const char *path_text(const struct miner *m, const struct mined *c, const struct
 	char hops[128];
 
 	hops_text(p, hops, sizeof hops);
-	text = mine_text(m->arena, "+0x%x%s -> %s%s", p->column * m->rule->width, hops,
+	text = mine_text(m->arena, "+0x%x%s -> %s%s", c->slots[p->column].off, hops,
 			 end ? end : "", c->looked_at == c->s->readable ? ""
 							: " (in a sample)");
 	return text ? text : "";

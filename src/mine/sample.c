@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A class of blocks to a few thousand of them, evenly spread by address, and
- * their words to a plan per column: which values deserve an exact count, and
+ * their words to columns and a plan for each: which values deserve an exact count, and
  * whether the rest is worth a table or a bit map. Deterministic: no dice.
  */
 #include "mine_impl.h"
@@ -12,15 +12,15 @@
 static enum dl_status sample_room(struct miner *m, struct mined *c)
 {
 	/* blocks of nothing but a header have no columns */
-	size_t columns = c->nr_columns ? c->nr_columns : 1;
-	size_t share = SAMPLE_WORDS / m->nr / columns, cap;
+	size_t words = c->nr_words ? c->nr_words : 1;
+	size_t share = SAMPLE_WORDS / m->nr / words, cap;
 
 	cap = share > SAMPLE_MAX ? SAMPLE_MAX : share < SAMPLE_MIN ? SAMPLE_MIN : share;
 	if (cap > c->s->class.blocks)
 		cap = (size_t)c->s->class.blocks;
 	c->cap_sample = cap;
 	c->sample = calloc(cap + 1, sizeof *c->sample);
-	c->sample_words = calloc(cap * c->nr_columns + 1, sizeof *c->sample_words);
+	c->sample_words = calloc(cap * c->nr_words + 1, sizeof *c->sample_words);
 	return c->sample && c->sample_words ? DL_OK : DL_NOMEM;
 }
 
@@ -48,14 +48,14 @@ static void read_block(struct miner *m, struct mined *c, uint32_t k)
 	struct vm *vm = &m->workers[0].vm;
 	uint64_t va = catalog_va(&m->t->pool->blocks, c->sample[k]) + c->header_bytes;
 	unsigned width = m->rule->width;
-	uint8_t raw[MAX_COLUMNS * 8];
+	uint8_t raw[MAX_MINED];
 
-	if (vm_read(vm, va, raw, (size_t)c->nr_columns * width, NULL)) {
+	if (vm_read(vm, va, raw, c->mined_bytes, NULL)) {
 		c->sample[k] = UNREAD;
 		return;
 	}
-	for (unsigned col = 0; col < c->nr_columns; col++)
-		c->sample_words[col * c->cap_sample + k] = le_word(raw + col * width, width);
+	for (unsigned n = 0; n < c->nr_words; n++)
+		c->sample_words[n * c->cap_sample + k] = le_word(raw + n * width, width);
 }
 
 static enum dl_status read_all(struct miner *m)
@@ -92,7 +92,7 @@ static enum dl_status read_all(struct miner *m)
 	return DL_OK;
 }
 
-/* Close the gaps that unreadable blocks left, in every column alike. */
+/* Close the gaps that unreadable blocks left, in every word alike. */
 static void squeeze(struct mined *c)
 {
 	size_t to = 0;
@@ -100,9 +100,9 @@ static void squeeze(struct mined *c)
 	for (size_t k = 0; k < c->nr_sample; k++) {
 		if (c->sample[k] == UNREAD)
 			continue;
-		for (unsigned col = 0; col < c->nr_columns; col++)
-			c->sample_words[col * c->cap_sample + to] =
-				c->sample_words[col * c->cap_sample + k];
+		for (unsigned n = 0; n < c->nr_words; n++)
+			c->sample_words[n * c->cap_sample + to] =
+				c->sample_words[n * c->cap_sample + k];
 		c->sample[to++] = c->sample[k];
 	}
 	c->nr_sample = to;
@@ -251,7 +251,7 @@ enum dl_status sample_take(struct miner *m, struct dl_err *err)
 		st = read_all(m);
 	for (size_t i = 0; i < m->nr && !st; i++) {
 		squeeze(&m->mined[i]);
-		st = plan(m, &m->mined[i]);
+		st = halves_split(m, &m->mined[i]) ? plan(m, &m->mined[i]) : DL_NOMEM;
 	}
 	return st ? err_set(err, st, "out of memory for the sample") : DL_OK;
 }

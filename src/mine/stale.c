@@ -75,11 +75,12 @@ static void split_kernel(const struct miner *m, const struct mined *c, unsigned 
 			 double share, struct rest *r)
 {
 	size_t found[NR_LEADS] = { 0 }, all = 0;
+	bool whole = c->slots[col].width == m->rule->width;
 
-	for (size_t k = 0; k < c->nr_sample && all < 512; k++) {
+	for (size_t k = 0; k < c->nr_sample && all < 512 && whole; k++) {
 		uint64_t v = c->sample_words[col * c->cap_sample + k];
 
-		if (v == r->top || word_kind_of(m->rule, v) != WORD_KERNEL)
+		if (v == r->top || word_kind_of(c->slots[col].rule, v) != WORD_KERNEL)
 			continue;
 		found[leads_to(m, v)]++;
 		all++;
@@ -123,7 +124,7 @@ static void rest_of(const struct miner *m, const struct mined *c, unsigned col,
 	for (int k = 0; k < NR_WORD_KINDS; k++) {
 		uint64_t n = a->kinds[k];
 
-		if (r->top_blocks && word_kind_of(m->rule, r->top) == (enum word_kind)k)
+		if (r->top_blocks && word_kind_of(c->slots[col].rule, r->top) == (enum word_kind)k)
 			n -= r->top_blocks;
 		r->kinds[k] = (double)n / (double)r->blocks;
 	}
@@ -219,12 +220,41 @@ static double distance(const struct acc *a, const struct acc *b)
 	return sum;
 }
 
+/* The same for a half of a word and that half of the words of another column. */
+static double half_distance(const struct mined *c, unsigned half, unsigned col)
+{
+	const struct slot *slot = &c->slots[half];
+	const struct acc *a = &c->accs[half];
+	size_t kinds[NR_WORD_KINDS] = { 0 };
+	double sum = 0;
+
+	for (size_t k = 0; k < c->nr_sample; k++) {
+		uint64_t v = c->sample_words[col * c->cap_sample + k];
+
+		kinds[word_kind_of(slot->rule, slot->off % 8 ? v >> 32 : (uint32_t)v)]++;
+	}
+	for (int k = 0; k < NR_WORD_KINDS; k++) {
+		double d = share_of(a->kinds[k], a->n) - share_of(kinds[k], c->nr_sample);
+
+		sum += d < 0 ? -d : d;
+	}
+	return sum;
+}
+
 /* Padding between fields looks like the slack behind them. */
 static bool is_like_slack(const struct mined *c, unsigned col)
 {
-	for (unsigned n = col + 1; n < c->nr_columns; n++)
-		if (c->unwritten[n] && distance(&c->accs[col], &c->accs[n]) <= ALIKE)
+	for (unsigned n = col + 1; n < c->nr_columns; n++) {
+		double d;
+
+		if (!c->unwritten[n])
+			continue;
+		d = c->slots[col].width < c->slots[n].width
+			    ? half_distance(c, col, n)
+			    : distance(&c->accs[col], &c->accs[n]);
+		if (d <= ALIKE)
 			return true;
+	}
 	return false;
 }
 
@@ -265,6 +295,7 @@ void columns_sort_out(struct miner *m, struct mined *c)
 	find_stale(c, rests);
 	/* what was followed is not widened once all blocks are counted */
 	for (unsigned col = 0; col < c->nr_columns; col++)
-		c->pointers[col] = !c->unwritten[col] && has_pointers(&c->accs[col]) &&
-				   (!m->counted || c->pointers[col]);
+		c->pointers[col] = !c->unwritten[col] &&
+				   c->slots[col].width == m->rule->width &&
+				   has_pointers(&c->accs[col]) && (!m->counted || c->pointers[col]);
 }

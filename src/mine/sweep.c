@@ -28,7 +28,8 @@ struct mined *sweep_class_at(const struct miner *m, size_t i, size_t h)
 		struct mined *x = &m->mined[m->lookup[h] - 1];
 
 		if (x->tag == catalog_tag(c, i) && x->size_units == c->size_units[i] &&
-		    x->pool == catalog_pool(c, i) && x->how == catalog_how(c, i))
+		    x->pool == catalog_pool(c, i) &&
+		    x->form == block_form(catalog_how(c, i)))
 			return catalog_state(c, i) == BLOCK_IN_USE ? x : NULL;
 	}
 	return NULL;
@@ -74,15 +75,24 @@ static enum dl_status order_pages(struct miner *m)
 	return DL_OK;
 }
 
-static enum dl_status add_big(struct miner *m, size_t i)
+static enum dl_status add_loose(struct miner *m, size_t i)
 {
-	uint32_t *bigger = vec_grow(m->big, &m->cap_big, m->nr_big + 1, sizeof *m->big);
+	uint32_t *more = vec_grow(m->loose, &m->cap_loose, m->nr_loose + 1, sizeof *m->loose);
 
-	if (!bigger)
+	if (!more)
 		return DL_NOMEM;
-	m->big = bigger;
-	m->big[m->nr_big++] = (uint32_t)i;
+	m->loose = more;
+	m->loose[m->nr_loose++] = (uint32_t)i;
 	return DL_OK;
+}
+
+/* Is block @i one of a page's? @page: the first that may have it, by rising @i. */
+static bool on_page(const struct pool *pool, size_t i, size_t *page)
+{
+	while (*page < pool->nr_pages &&
+	       i >= (size_t)pool->pages[*page].first + pool->pages[*page].nr)
+		++*page;
+	return *page < pool->nr_pages && i >= pool->pages[*page].first;
 }
 
 /*
@@ -116,6 +126,7 @@ static void add_sample(struct mined *c, size_t i)
 enum dl_status sweep_census(struct miner *m)
 {
 	const struct catalog *c = &m->t->pool->blocks;
+	size_t page = 0;
 
 	for (int k = 0; k < NR_POOL_KINDS; k++)
 		m->others[k].step = 1;
@@ -124,10 +135,10 @@ enum dl_status sweep_census(struct miner *m)
 
 		if (x) {
 			add_sample(x, i);
-			if (x->how == BLOCK_BIG && add_big(m, i))
+			if (!on_page(m->t->pool, i, &page) && add_loose(m, i))
 				return DL_NOMEM;
 		} else if (catalog_state(c, i) == BLOCK_IN_USE &&
-			   catalog_how(c, i) == BLOCK_PAGE) {
+			   block_has_header(catalog_how(c, i))) {
 			add_other(&m->others[catalog_pool(c, i)], i);
 		}
 	}
@@ -158,7 +169,7 @@ void sweep_deinit(struct miner *m)
 		phys_deinit(&m->workers[i].phys);
 	free(m->workers);
 	free(m->order);
-	free(m->big);
+	free(m->loose);
 }
 
 struct sweep {
@@ -167,7 +178,7 @@ struct sweep {
 	unsigned (*step_of)(const struct mined *);
 	sweep_fn fn;
 	void *ctx;
-	size_t page_slices, big_slices;
+	size_t page_slices, loose_slices;
 };
 
 static bool wanted(const struct sweep *s, const struct mined *c, size_t number)
@@ -177,43 +188,63 @@ static bool wanted(const struct sweep *s, const struct mined *c, size_t number)
 	return step && number % step == 0;
 }
 
+/* Bytes that begin at @va and end on another page; NULL if one of them is missing. */
+static const uint8_t *read_across(struct worker *w, uint64_t va, size_t n,
+				  uint8_t out[MAX_MINED])
+{
+	return vm_read(&w->vm, va, out, n, NULL) ? NULL : out;
+}
+
 static void sweep_page(const struct sweep *s, unsigned worker, size_t number)
 {
 	struct miner *m = s->m;
+	struct worker *w = &m->workers[worker];
 	const struct pool_page *p = &m->t->pool->pages[number];
 	const uint8_t *page = NULL;
+	uint8_t across[MAX_MINED];
 	bool tried = false;
 
 	for (size_t i = p->first; i < (size_t)p->first + p->nr; i++) {
 		struct mined *c = sweep_class_of(m, i);
-		size_t off;
+		const uint8_t *user;
+		uint64_t off;
 
 		if (!c || !wanted(s, c, number))
 			continue;
-		if (!tried && phys_page(&m->workers[worker].phys, p->pfn, &page, NULL))
-			page = NULL;
-		tried = true;
-		off = (size_t)(catalog_va(&m->t->pool->blocks, i) - p->va) + c->header_bytes;
-		if (off + c->nr_columns * m->rule->width > PAGE_BYTES)
-			continue;       /* cannot be: a page's chain ends with it */
-		s->fn(s->ctx, worker, c, i, page ? page + off : NULL);
+		off = catalog_va(&m->t->pool->blocks, i) - p->va + c->header_bytes;
+		if (off > PAGE_BYTES - c->mined_bytes) {
+			user = read_across(w, p->va + off, c->mined_bytes, across);
+		} else {
+			if (!tried && phys_page(&w->phys, p->pfn, &page, NULL))
+				page = NULL;
+			tried = true;
+			user = page ? page + off : NULL;
+		}
+		s->fn(s->ctx, worker, c, i, user);
 	}
 }
 
-static void sweep_big(const struct sweep *s, unsigned worker, size_t number)
+static void sweep_loose(const struct sweep *s, unsigned worker, size_t number)
 {
 	struct miner *m = s->m;
-	size_t i = m->big[number];
+	struct worker *w = &m->workers[worker];
+	size_t i = m->loose[number], off;
 	struct mined *c = sweep_class_of(m, i);
-	const uint8_t *page;
-	uint64_t va = catalog_va(&m->t->pool->blocks, i);
-	size_t off = va % PAGE_BYTES;
+	uint8_t across[MAX_MINED];
+	const uint8_t *user;
+	uint64_t va;
 
-	if (!c || !wanted(s, c, number) || off + c->nr_columns * m->rule->width > PAGE_BYTES)
+	if (!c || !wanted(s, c, number))
 		return;
-	if (vm_page(&m->workers[worker].vm, va, &page, NULL))
-		page = NULL;
-	s->fn(s->ctx, worker, c, i, page ? page + off : NULL);
+	va = catalog_va(&m->t->pool->blocks, i) + c->header_bytes;
+	off = (size_t)(va % PAGE_BYTES);
+	if (off > PAGE_BYTES - c->mined_bytes)
+		user = read_across(w, va, c->mined_bytes, across);
+	else if (vm_page(&w->vm, va, &user, NULL))
+		user = NULL;
+	else
+		user += off;
+	s->fn(s->ctx, worker, c, i, user);
 }
 
 static enum dl_status sweep_slice(void *ctx, size_t slice, unsigned worker,
@@ -226,12 +257,12 @@ static enum dl_status sweep_slice(void *ctx, size_t slice, unsigned worker,
 	(void)err;
 	if (worker == 0)
 		progress_step(m->opts->progress, s->what, slice,
-			      s->page_slices + s->big_slices);
+			      s->page_slices + s->loose_slices);
 	if (slice >= s->page_slices) {
-		first = (slice - s->page_slices) * SLICE_BIG;
-		end = first + SLICE_BIG < m->nr_big ? first + SLICE_BIG : m->nr_big;
+		first = (slice - s->page_slices) * SLICE_LOOSE;
+		end = first + SLICE_LOOSE < m->nr_loose ? first + SLICE_LOOSE : m->nr_loose;
 		for (size_t k = first; k < end; k++)
-			sweep_big(s, worker, k);
+			sweep_loose(s, worker, k);
 		return DL_OK;
 	}
 	first = slice * SLICE_PAGES;
@@ -249,8 +280,8 @@ enum dl_status sweep_run(struct miner *m, const char *what,
 	struct sweep s = {
 		.m = m, .what = what, .step_of = step_of, .fn = fn, .ctx = ctx,
 		.page_slices = (m->t->pool->nr_pages + SLICE_PAGES - 1) / SLICE_PAGES,
-		.big_slices = (m->nr_big + SLICE_BIG - 1) / SLICE_BIG,
+		.loose_slices = (m->nr_loose + SLICE_LOOSE - 1) / SLICE_LOOSE,
 	};
 
-	return jobs_run(s.page_slices + s.big_slices, m->nr_workers, sweep_slice, &s, err);
+	return jobs_run(s.page_slices + s.loose_slices, m->nr_workers, sweep_slice, &s, err);
 }

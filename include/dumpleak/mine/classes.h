@@ -10,14 +10,32 @@
 #include "dumpleak/pool/ledger.h"
 #include "dumpleak/pool/pool.h"
 
+/*
+ * Blocks of one tag and size are one class whichever way the allocator keeps
+ * them: a leak's first blocks are chunks, the others slots of a bucket.
+ */
+enum block_form {
+	FORM_SMALL,     /* with a POOL_HEADER                      */
+	FORM_PAGES,     /* whole pages, without one                */
+	FORM_SPECIAL,   /* special pool: at the end of an own page */
+};
+
+static inline enum block_form block_form(enum block_how how)
+{
+	return how == BLOCK_SPECIAL ? FORM_SPECIAL
+				    : block_has_header(how) ? FORM_SMALL : FORM_PAGES;
+}
+
 struct pool_class {
 	uint32_t tag;           /* without the PROTECTED_POOL bit     */
 	enum pool_kind pool;
-	enum block_how how;
+	enum block_how how;     /* most of its blocks                 */
 	uint32_t size_bytes;    /* with header, as WinDbg shows it; 0 if @any_size */
 	bool any_size;          /* a tag as a whole, see classes_by_tag() */
 	uint64_t blocks, bytes; /* in use; parked blocks are not in them */
 	uint64_t free_blocks, cached_blocks;
+	enum block_form form;
+	uint64_t by_how[NR_BLOCK_HOWS]; /* blocks in use */
 };
 
 struct classes {
@@ -25,7 +43,7 @@ struct classes {
 	size_t nr;
 };
 
-/** classes_make - one class per (tag, size, pool, how); classes_deinit() it */
+/** classes_make - one class per (tag, size, pool, form); classes_deinit() it */
 enum dl_status classes_make(const struct pool *pool, struct classes *out,
 			    struct dl_err *err);
 
