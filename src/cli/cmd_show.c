@@ -87,7 +87,7 @@ static const struct pool_class *class_of(const struct session *s, size_t i)
 		const struct pool_class *c = &s->classes.list[k];
 
 		if (c->tag == (b.tag & 0x7fffffff) && c->pool == b.pool &&
-		    c->how == b.how && c->size_bytes == b.size_bytes)
+		    c->form == block_form(b.how) && c->size_bytes == b.size_bytes)
 			return c;
 	}
 	return NULL;
