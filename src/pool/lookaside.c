@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	MAX_PROCESSORS = 32, MAX_LISTS = 8192, MAX_PARKED = 1 << 20,
+	MAX_PROCESSORS = 2048, MAX_LISTS = 8192, MAX_PARKED = 1 << 20,
 	POOL_TAG = 0x6c6f6f50,  /* "Pool": the tag of the pool's own lists */
 	MAX_ENTRY_BYTES = 1 << 20,
 };
@@ -43,6 +43,27 @@ struct list_head {
 	uint64_t next, depth, tag, size;
 };
 
+/*
+ * The first entry of an SLIST_HEADER. On x64 it has two forms: a whole pointer
+ * in the second word, or, for processors without CMPXCHG16B, 39 bits of it in
+ * the first word and the top three in the second. Which, the pointer tells.
+ */
+static uint64_t slist_next(const struct os *os, struct bytes b, struct field next)
+{
+	enum { NEXT8_SHIFT = 25, NEXT8_LOW = 4, NEXT8_HIGH = 43, REGION_SHIFT = 61 };
+	uint64_t word = field_or(b, next, 0), first;
+
+	if (next.width < 8)
+		return word;
+	if (!word || os_is_kernel_va(os, word & ~(uint64_t)0xf))
+		return word & ~(uint64_t)0xf;
+	first = field_or(b, (struct field){ .off = 0, .width = 8 }, 0) >> NEXT8_SHIFT
+		<< NEXT8_LOW;
+	if (first && word >> REGION_SHIFT == 7)
+		first |= UINT64_MAX << NEXT8_HIGH;
+	return first;
+}
+
 /* The list at @va, if these bytes can be a GENERAL_LOOKASIDE. */
 static bool list_get(struct lookasides *l, uint64_t va, struct list_head *out)
 {
@@ -53,7 +74,7 @@ static bool list_get(struct lookasides *l, uint64_t va, struct list_head *out)
 
 	if (y->bytes > sizeof raw || vm_read(&l->os->vm, va, raw, y->bytes, NULL))
 		return false;
-	out->next = field_or(b, y->next, 0);
+	out->next = slist_next(l->os, b, y->next);
 	out->depth = field_or(b, y->depth, 0);
 	out->tag = field_or(b, y->tag, 0);
 	out->size = field_or(b, y->size, 0);
@@ -120,6 +141,17 @@ static void walk_pairs(struct lookasides *l, uint64_t va, unsigned nr,
 	}
 }
 
+/* The lists themselves, in the KPRCB. */
+static void walk_arrays(struct lookasides *l, uint64_t prcb)
+{
+	const struct lookaside_layout *y = &l->pool->layout.lookaside;
+
+	for (unsigned k = 0; k < sizeof y->kprcb_pool / sizeof y->kprcb_pool[0]; k++)
+		for (unsigned i = 0; y->kprcb_pool[k] && i < y->nr_pool; i++)
+			list_walk(l, prcb + y->kprcb_pool[k] + (uint64_t)i * y->pool_bytes,
+				  BLOCK_CACHED);
+}
+
 static void walk_processors(struct lookasides *l)
 {
 	const struct lookaside_layout *y = &l->pool->layout.lookaside;
@@ -136,6 +168,7 @@ static void walk_processors(struct lookasides *l)
 		    !os_is_kernel_va(l->os, prcb))
 			break;
 		walk_pairs(l, prcb + y->kprcb_small, y->nr_small, BLOCK_CACHED);
+		walk_arrays(l, prcb);
 		walk_pairs(l, prcb + y->kprcb_system, y->nr_system, BLOCK_PARKED);
 	}
 }
@@ -190,7 +223,7 @@ static void walk_pending(struct lookasides *l, uint64_t descriptor_va)
 	if (!field_has(d->pending_frees) ||
 	    vm_word(&l->os->vm, descriptor_va + d->pending_frees.off, ptr, &entry, NULL))
 		return;
-	while (entry && l->parked < MAX_PARKED && park(l, entry, BLOCK_CACHED)) {
+	while (entry && l->parked < MAX_PARKED && park(l, entry, BLOCK_DELAYED)) {
 		l->pool->lists.pending_frees++;
 		if (vm_word(&l->os->vm, entry, ptr, &entry, NULL))
 			return;

@@ -141,6 +141,8 @@ static void core_kernel(void **s) { (void)s; check_image("x86-core.kernel.dmp.gz
 static void full_complete(void **s) { (void)s; check_image("x86-full.dmp.gz", "x86-full"); }
 static void full_kdump(void **s) { (void)s; check_image("x86-full.kdump", "x86-full"); }
 static void full_kernel(void **s) { (void)s; check_image("x86-full.kernel.dmp.gz", "x86-full"); }
+static void core64_complete(void **s) { (void)s; check_image("x64-core.dmp.gz", "x64-core"); }
+static void core64_elf(void **s) { (void)s; check_image("x64-core.elf.gz", "x64-core"); }
 
 static void same_with_any_number_of_jobs(void **state)
 {
@@ -166,6 +168,7 @@ int main(void)
 		cmocka_unit_test(core_kdump), cmocka_unit_test(core_kernel),
 		cmocka_unit_test(full_complete), cmocka_unit_test(full_kdump),
 		cmocka_unit_test(full_kernel),
+		cmocka_unit_test(core64_complete), cmocka_unit_test(core64_elf),
 		cmocka_unit_test(same_with_any_number_of_jobs),
 	};
 

@@ -10,6 +10,8 @@
 #include "dumpleak/base/bytes.h"
 #include "dumpleak/base/err.h"
 
+#include <stdbool.h>
+
 /* Bits of the first eight bytes of a POOL_HEADER, read as one number. */
 struct header_bits {
 	uint8_t shift;
@@ -27,6 +29,8 @@ struct pool_header_layout {
 	struct header_bits previous_size, pool_index, block_size, pool_type;
 	uint8_t tag_shift;
 	enum pool_type_rule rule;
+	bool quota_in_header;   /* ProcessBilled in the header; else at the block's end */
+	bool quota_cookie;      /* and disguised: Windows 8 and later   */
 	uint8_t link_tag_bits;  /* low bits of free-list links that may be set */
 };
 
@@ -40,6 +44,8 @@ struct tracker_layout {         /* POOL_TRACKER_TABLE */
 	uint16_t stride;
 	struct field key;
 	struct { struct field allocs, frees, bytes; } pool[2];  /* nonpaged, paged */
+	bool per_processor;     /* a table for each (ExPoolTagTables): counters of one
+	                           may be negative, only their sums mean anything */
 };
 
 struct big_layout {             /* POOL_TRACKER_BIG_PAGES */
@@ -56,7 +62,10 @@ struct lookaside_layout {       /* GENERAL_LOOKASIDE */
 	struct field type, tag, size;
 	struct field links;             /* ListEntry    */
 	uint16_t kprcb_system, nr_system;       /* PPLookasideList  */
-	uint16_t kprcb_small, nr_small;         /* both small arrays, nonpaged then paged */
+	/* the pool's small lists: up to 2003 pairs of pointers, nonpaged then paged */
+	uint16_t kprcb_small, nr_small;
+	/* since Vista the lists themselves: arrays of @nr_pool, @pool_bytes each */
+	uint16_t kprcb_pool[3], nr_pool, pool_bytes;
 };
 
 struct free_run_layout {        /* MMFREE_POOL_ENTRY, free pages of nonpaged pool */
@@ -78,6 +87,21 @@ struct pool_layout {
 	struct lookaside_layout lookaside;
 	struct free_run_layout free_run;
 };
+
+/* From one build on, up to the one where pools changed; in layout_x86.c and layout_x64.c. */
+struct pool_row {
+	uint32_t from_build, end_build;
+	enum pool_allocator allocator;
+	const struct pool_header_layout *header;
+	const struct pool_descriptor_layout *descriptor;
+	const struct tracker_layout *tracker;
+	const struct big_layout *big;
+	const struct lookaside_layout *lookaside;
+	const struct free_run_layout *free_run;
+};
+
+const struct pool_row *pool_rows_x86(size_t *nr);
+const struct pool_row *pool_rows_x64(size_t *nr);
 
 /** pool_layout_pick - as layout_pick() of the OS layer */
 enum dl_status pool_layout_pick(uint16_t machine, uint32_t build,
