@@ -2,7 +2,7 @@
 /*
  * The kernel's counters and the blocks that were found, joined by tag.
  */
-#include "dumpleak/pool/ledger.h"
+#include "ledger_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +89,23 @@ static bool add_counted(const struct pool *pool, struct tag_map *m)
 	return true;
 }
 
+static void add_block(struct ledger_row *r, enum pool_kind kind, enum block_state state,
+		      enum block_how how, uint64_t size_bytes)
+{
+	/* of a delayed free the counters know already */
+	if (state == BLOCK_CACHED || state == BLOCK_DELAYED) {
+		r->cached_blocks[kind]++;
+		r->cached_bytes[kind] += size_bytes;
+		return;
+	}
+	r->walked_blocks[kind]++;
+	r->walked_bytes[kind] += size_bytes;
+	if (how == BLOCK_CARVED) {
+		r->carved_blocks[kind]++;
+		r->carved_bytes[kind] += size_bytes;
+	}
+}
+
 static bool add_walked(const struct pool *pool, struct tag_map *m)
 {
 	const struct catalog *c = &pool->blocks;
@@ -106,13 +123,7 @@ static bool add_walked(const struct pool *pool, struct tag_map *m)
 			r = map_row(m, tag);
 		if (!r)
 			return false;
-		if (state == BLOCK_CACHED) {
-			r->cached_blocks[kind]++;
-			r->cached_bytes[kind] += catalog_size(c, i);
-		} else {
-			r->walked_blocks[kind]++;
-			r->walked_bytes[kind] += catalog_size(c, i);
-		}
+		add_block(r, kind, state, catalog_how(c, i), catalog_size(c, i));
 	}
 	return true;
 }
@@ -162,8 +173,8 @@ static void sum_up(struct ledger *l)
 
 		r->matches = l->known;
 		for (int k = 0; k < 2; k++) {
-			uint64_t blocks = r->walked_blocks[k] + (k ? 0 : r->table_blocks);
-			uint64_t bytes = r->walked_bytes[k] + (k ? 0 : r->table_bytes);
+			uint64_t blocks = ledger_found_blocks(r, k);
+			uint64_t bytes = ledger_found_bytes(r, k);
 
 			anything |= r->walked_blocks[k] || r->counted_blocks[k] ||
 				    r->counted_bytes[k];
@@ -172,7 +183,10 @@ static void sum_up(struct ledger *l)
 			l->bytes_counted += r->counted_bytes[k];
 			l->bytes_walked += bytes;
 			l->bytes_accounted += smaller(bytes, r->counted_bytes[k]);
+			l->carved_bytes += r->carved_bytes[k];
+			l->cached_bytes += r->cached_bytes[k];
 		}
+		l->table_bytes += r->table_bytes;
 		l->tags_total += anything;
 		l->tags_matched += anything && r->matches;
 	}
@@ -186,7 +200,8 @@ enum dl_status ledger_make(const struct pool *pool, struct ledger *out,
 		  add_tables(pool, &m);
 
 	free(m.slot);
-	*out = (struct ledger){ .rows = m.rows, .nr = m.nr, .known = pool->nr_tracker != 0 };
+	*out = (struct ledger){ .rows = m.rows, .nr = m.nr, .known = pool->nr_tracker != 0,
+		.rows_absent = pool->tables.tracker_absent };
 	if (!ok) {
 		ledger_deinit(out);
 		return err_set(err, DL_NOMEM, "out of memory for the ledger");
@@ -194,11 +209,16 @@ enum dl_status ledger_make(const struct pool *pool, struct ledger *out,
 	if (out->nr)
 		qsort(out->rows, out->nr, sizeof *out->rows, by_tag);
 	sum_up(out);
+	if (!ledger_explain(pool, out) || !ledger_find_signals(out)) {
+		ledger_deinit(out);
+		return err_set(err, DL_NOMEM, "out of memory for the ledger");
+	}
 	return DL_OK;
 }
 
 void ledger_deinit(struct ledger *ledger)
 {
+	free(ledger->signals);
 	free(ledger->rows);
 	*ledger = (struct ledger){ 0 };
 }

@@ -69,5 +69,8 @@ enum dl_status tags_json(const struct report_input *in, const struct tags_view *
 			jot_null(&j, o, "ledger");
 	}
 	jot_count(&j, root, "rows_left_out", view->nr_more);
+	if (view->ledger && in->ledger)
+		json_ledger_state(&j, root, in->ledger);
+	json_signals(&j, root, in->ledger);
 	return jot_write(&j, root, out);
 }

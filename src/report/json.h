@@ -29,9 +29,13 @@ void json_reason(struct jot *j, json_t *root, const struct report_input *in);
 
 /* json_pool.c */
 void json_pool(struct jot *j, json_t *root, const struct report_input *in);
+void json_coverage(struct jot *j, json_t *root, const struct report_input *in);
+
+/* json_ledger.c; the ledger of json_signals() may be NULL */
 void json_reconciliation(struct jot *j, json_t *root, const struct report_input *in);
 void json_ledger_row(struct jot *j, json_t *o, const struct ledger_row *row);
-void json_coverage(struct jot *j, json_t *root, const struct report_input *in);
+void json_signals(struct jot *j, json_t *parent, const struct ledger *l);
+void json_ledger_state(struct jot *j, json_t *parent, const struct ledger *l);
 
 /** json_class - tag, pool, how, size_bytes, blocks, bytes, ... into @o */
 void json_class(struct jot *j, json_t *o, const struct pool_class *c);

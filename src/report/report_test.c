@@ -28,6 +28,7 @@ struct machine {
 	struct pool *pool;
 	struct ledger_row row[2];
 	struct ledger ledger;
+	struct ledger_signal signal;
 	struct pool_class class[2], tag;
 	struct classes classes, tags;
 	struct column column[2];
@@ -79,10 +80,14 @@ static void make_pool(struct machine *m)
 		.counted_bytes = { 1536000, 0 }, .walked_blocks = { 24000, 0 },
 		.walked_bytes = { 1536000, 0 } };
 	m->row[1] = (struct ledger_row){ .tag = TAG_LOST, .counted = true,
-		.counted_blocks = { 0, 2 }, .counted_bytes = { 0, 8000 } };
+		.allocs = { 0, 2 }, .counted_blocks = { 0, 2 }, .counted_bytes = { 0, 8000 },
+		.why = { { 0 }, { [REASON_ABSENT] = 7000, [REASON_NONE] = 1000 } } };
 	m->ledger = (struct ledger){ .rows = m->row, .nr = 2, .known = true,
 		.tags_total = 2, .tags_matched = 1, .bytes_counted = 1544000,
-		.bytes_walked = 1536000, .bytes_accounted = 1536000 };
+		.bytes_walked = 1536000, .bytes_accounted = 1536000,
+		.missing = { { 0 }, { [REASON_ABSENT] = 7000, [REASON_NONE] = 1000 } },
+		.signals = &m->signal, .nr_signals = 1 };
+	m->signal = (struct ledger_signal){ .tag = TAG_IO, .allocs = 30000, .bytes = 1536000 };
 }
 
 static void make_suspect(struct machine *m)
@@ -192,6 +197,9 @@ static const struct { const char *path, *text; } texts[] = {
 	{ "suspects/0/samples/0", "0x81c3e008" },
 	{ "reconciliation/differs/0/tag", "Lost" },
 	{ "reconciliation/differs/0/explanation", "absent" },
+	{ "reconciliation/counters", "complete" },
+	{ "reconciliation/signals/0/tag", "Io  " },
+	{ "reconciliation/signals/0/pool", "nonpaged" },
 };
 
 static const struct { const char *path; json_int_t value; } numbers[] = {
@@ -207,6 +215,13 @@ static const struct { const char *path; json_int_t value; } numbers[] = {
 	{ "reconciliation/tags_total", 2 },
 	{ "reconciliation/bytes_accounted", 1536000 },
 	{ "reconciliation/bytes_counted", 1544000 },
+	{ "reconciliation/differs/0/paged/difference_bytes", -8000 },
+	{ "reconciliation/differs/0/paged/explained/absent", 7000 },
+	{ "reconciliation/differs/0/paged/explained/unexplained", 1000 },
+	{ "reconciliation/paged/not_found/absent", 7000 },
+	{ "reconciliation/paged/not_counted/absent", 0 },
+	{ "reconciliation/signals/0/allocs", 30000 },
+	{ "reconciliation/signals/0/frees", 0 },
 	{ "classes/0/size_bytes", 0x40 },
 	{ "classes/0/blocks", 24000 },
 	{ "classes/0/bytes", 1536000 },
@@ -282,6 +297,9 @@ static void test_text(void **state)
 	assert_non_null(strstr(text, "\\Device\\DonIfs of \\FileSystem\\DonIfs (donifs.sys)"));
 	assert_non_null(strstr(text, "0x9F DRIVER_POWER_STATE_FAILURE"));
 	assert_non_null(strstr(text, "36 of 56 bytes"));
+	assert_non_null(strstr(text, "up to 7,000 absent, 1,000 not explained"));
+	assert_non_null(strstr(text, "Never freed: 'Io  ' (nonpaged): 30,000 allocations, "
+			       "0 frees, 1.46 MB outstanding"));
 	assert_non_null(strstr(text, "at its limit"));
 	assert_non_null(strstr(text, "Absent          run 3 is cut"));
 	assert_non_null(strstr(text, "unknown"));

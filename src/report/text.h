@@ -18,7 +18,14 @@ void text_devices(const struct os *os, struct paper *p);
 
 /* text_pool.c */
 void text_pool(const struct report_input *in, struct paper *p);
+
+/* text_ledger.c */
 void text_reconciliation(const struct report_input *in, struct paper *p);
+void text_ledger(const struct report_input *in, const struct tags_view *view,
+		 struct paper *p);
+/** text_signals - tags that are not freed; with @view, only those in it */
+void text_signals(const struct report_input *in, const struct tags_view *view,
+		  struct paper *p);
 
 /* text_classes.c */
 void text_top(const struct report_input *in, struct paper *p);

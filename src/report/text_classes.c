@@ -73,76 +73,6 @@ void text_top(const struct report_input *in, struct paper *p)
 	}
 }
 
-static void counted_cell(struct table *t, bool counted, uint64_t v)
-{
-	char n[32];
-
-	if (counted)
-		table_cell(t, "%s", text_count(v, n));
-	else
-		table_cell(t, "none");
-}
-
-static void ledger_cells(struct table *t, const struct report_input *in,
-			 const struct ledger_row *row, int paged)
-{
-	uint64_t found = ledger_found_bytes(row, paged);
-	const char *because = ledger_words(in, row);
-	char n[32];
-
-	counted_cell(t, row->counted, row->allocs[paged]);
-	counted_cell(t, row->counted, row->frees[paged]);
-	counted_cell(t, row->counted, row->counted_blocks[paged]);
-	counted_cell(t, row->counted, row->counted_bytes[paged]);
-	table_cell(t, "%s", text_count(ledger_found_blocks(row, paged), n));
-	table_cell(t, "%s", text_count(found, n));
-	table_cell(t, "%s", text_count(row->cached_blocks[paged], n));
-	table_cell(t, "%+" PRId64, (int64_t)(found - row->counted_bytes[paged]));
-	table_cell(t, "%s", because ? because : "agrees");
-}
-
-/* Session pool has counters of its own, which are not read. */
-static void uncounted_cells(struct table *t, const struct pool_class *c)
-{
-	char n[32];
-
-	for (int i = 0; i < 4; i++)
-		table_cell(t, "unknown");
-	table_cell(t, "%s", text_count(c->blocks, n));
-	table_cell(t, "%s", text_count(c->bytes, n));
-	table_cell(t, "%s", text_count(c->cached_blocks, n));
-}
-
-static void ledger_table(const struct report_input *in, const struct tags_view *view,
-			 struct paper *p)
-{
-	static const struct table_column columns[] = {
-		{ "TAG", 0 }, { "POOL", 0 }, { "ALLOCS", TABLE_RIGHT },
-		{ "FREES", TABLE_RIGHT }, { "COUNTED", TABLE_RIGHT },
-		{ "BYTES", TABLE_RIGHT }, { "FOUND", TABLE_RIGHT },
-		{ "BYTES", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT },
-		{ "DIFFERENCE", TABLE_RIGHT }, { "EXPLAINED BY", TABLE_WRAP },
-	};
-	struct table t;
-
-	table_begin(&t, p, 0, columns, sizeof columns / sizeof columns[0]);
-	for (size_t i = 0; i < view->nr; i++) {
-		const struct pool_class *c = view->rows[i];
-		const struct ledger_row *row;
-		char tag[TAG_TEXT_MAX];
-
-		table_row(&t, NULL);
-		table_cell(&t, "%s", tag_text(c->tag, tag));
-		table_cell(&t, "%s", pool_kind_name(c->pool));
-		row = c->pool == POOL_SESSION ? NULL : ledger_row_of(in->ledger, c->tag);
-		if (row)
-			ledger_cells(&t, in, row, c->pool == POOL_PAGED);
-		else
-			uncounted_cells(&t, c);
-	}
-	table_end(&t);
-}
-
 static void plain_table(const struct report_input *in, const struct tags_view *view,
 			struct paper *p)
 {
@@ -178,9 +108,10 @@ void tags_text(const struct report_input *in, const struct tags_view *view,
 	       struct paper *p)
 {
 	if (view->ledger)
-		ledger_table(in, view, p);
+		text_ledger(in, view, p);
 	else
 		plain_table(in, view, p);
 	if (view->nr_more)
 		paper_text(p, 0, "%zu more rows left out by --top.", view->nr_more);
+	text_signals(in, view, p);
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Use and fragmentation of the pools, and how they agree with the kernel. */
+/* Use and fragmentation of the pools. */
 #include "text.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-
-enum { MAX_DIFFERING = 12 };
 
 static void usage_row(struct table *t, const char *name, const struct pool_totals *totals)
 {
@@ -147,84 +144,4 @@ void text_pool(const struct report_input *in, struct paper *p)
 	if (!is_empty(&pool->totals[POOL_PAGED]))
 		fragmentation("Paged", &pool->totals[POOL_PAGED], p);
 	free_table(pool, p);
-}
-
-static void differing_row(struct table *t, const struct report_input *in,
-			  const struct ledger_row *row)
-{
-	char tag[TAG_TEXT_MAX], n[32];
-	int64_t diff = ledger_diff(row);
-
-	table_row(t, NULL);
-	table_cell(t, "%s", tag_text(row->tag, tag));
-	if (row->counted) {
-		table_cell(t, "%s", text_count(row->counted_blocks[0] +
-					       row->counted_blocks[1], n));
-		table_cell(t, "%s", text_count(row->counted_bytes[0] +
-					       row->counted_bytes[1], n));
-	} else {
-		table_cell(t, "none");
-		table_cell(t, "none");
-	}
-	table_cell(t, "%s", text_count(ledger_found_blocks(row, 0) +
-				       ledger_found_blocks(row, 1), n));
-	table_cell(t, "%s", text_count(ledger_found_bytes(row, 0) +
-				       ledger_found_bytes(row, 1), n));
-	table_cell(t, "%s", text_count(row->cached_bytes[0] + row->cached_bytes[1], n));
-	table_cell(t, "%+" PRId64, diff);
-	table_cell(t, "%s", ledger_words(in, row));
-}
-
-static void differing_table(const struct report_input *in, struct paper *p)
-{
-	static const struct table_column columns[] = {
-		{ "TAG", 0 }, { "COUNTED", TABLE_RIGHT }, { "BYTES", TABLE_RIGHT },
-		{ "FOUND", TABLE_RIGHT }, { "BYTES", TABLE_RIGHT },
-		{ "CACHED", TABLE_RIGHT }, { "DIFFERENCE", TABLE_RIGHT },
-		{ "EXPLAINED BY", TABLE_WRAP },
-	};
-	const struct ledger_row **rows;
-	struct table t;
-	size_t n;
-
-	rows = ledger_by_diff(in->ledger, &n);
-	if (!rows) {
-		p->failed = true;
-		return;
-	}
-	if (n)
-		paper_blank(p);
-	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
-	for (size_t i = 0; i < n && i < MAX_DIFFERING; i++)
-		differing_row(&t, in, rows[i]);
-	table_end(&t);
-	if (n > MAX_DIFFERING)
-		paper_text(p, 2, "and %zu tags with smaller differences: see `dumpleak tags "
-			   "--ledger --sort=diff`.", n - MAX_DIFFERING);
-	free(rows);
-}
-
-void text_reconciliation(const struct report_input *in, struct paper *p)
-{
-	const struct ledger *l = in->ledger;
-	char found[24], counted[24], accounted[24], share[16], exact[32], all[32];
-
-	if (!l)
-		return;
-	paper_heading(p, "RECONCILIATION WITH THE KERNEL'S COUNTERS");
-	if (!l->known) {
-		paper_text(p, 2, "The kernel's per-tag counters were not found. Blocks in "
-			   "use hold %s; what share of the pool that is, is unknown.",
-			   text_size(l->bytes_walked, found));
-		return;
-	}
-	paper_text(p, 2, "This report accounts for %s of the pool that the kernel counts "
-		   "as allocated: %s of %s (%s bytes of %s). Of %" PRIu64 " tags with "
-		   "anything allocated, %" PRIu64 " agree to the block and the byte.",
-		   share_text(ratio(l->bytes_accounted, l->bytes_counted), share),
-		   text_size(l->bytes_accounted, accounted),
-		   text_size(l->bytes_counted, counted),
-		   text_count(l->bytes_accounted, exact), text_count(l->bytes_counted, all),
-		   l->tags_total, l->tags_matched);
-	differing_table(in, p);
 }

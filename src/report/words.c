@@ -141,42 +141,57 @@ int64_t ledger_diff(const struct ledger_row *row)
 	return (int64_t)(found - row->counted_bytes[0] - row->counted_bytes[1]);
 }
 
-static bool cached_explains(const struct ledger_row *row)
+static bool blocks_differ(const struct ledger_row *row, int paged)
 {
-	uint64_t cached = row->cached_bytes[0] + row->cached_bytes[1];
-	int64_t diff = ledger_diff(row);
-
-	return cached && diff < 0 && (uint64_t)-diff <= cached;
+	for (int k = 0; k < 2; k++)
+		if ((paged < 0 || paged == k) &&
+		    ledger_found_blocks(row, k) != row->counted_blocks[k])
+			return true;
+	return false;
 }
 
-/* What could hide @bytes: only something that is large enough. */
-static const char *missing_words(const struct pool *pool, int paged, uint64_t bytes)
+/* Bytes of @row's difference by @reason, in one pool or (-1) in both. */
+static uint64_t why_bytes(const struct ledger_row *row, int paged, int reason)
 {
-	const struct pool_totals *a = &pool->totals[paged ? POOL_PAGED : POOL_NONPAGED];
-	const struct pool_totals *b = &pool->totals[paged ? POOL_SESSION : POOL_NONPAGED];
-
-	if (a->lost_bytes + b->lost_bytes >= bytes)
-		return "damaged";
-	if ((a->paged_out_pages + b->paged_out_pages) * PAGE_BYTES >= bytes)
-		return "paged out";
-	if ((a->absent_pages + b->absent_pages) * PAGE_BYTES >= bytes)
-		return "absent";
-	return "unexplained";
+	if (paged < 0)
+		return row->why[0][reason] + row->why[1][reason];
+	return row->why[paged][reason];
 }
 
-const char *ledger_words(const struct report_input *in, const struct ledger_row *row)
+const char *ledger_words(const struct ledger_row *row)
 {
+	int best = REASON_NONE;
+
 	if (row->matches)
 		return NULL;
-	if (!row->counted)
+	if (!row->counted && !why_bytes(row, -1, REASON_UNCOUNTED))
 		return "not counted by the kernel";
-	if (cached_explains(row))
-		return "cached";
-	for (int i = 0; in->pool && i < 2; i++)
-		if (ledger_found_bytes(row, i) < row->counted_bytes[i])
-			return missing_words(in->pool, i, row->counted_bytes[i] -
-					     ledger_found_bytes(row, i));
-	return "unexplained";
+	for (int i = REASON_NONE; i-- > 0;)
+		if (why_bytes(row, -1, i) > why_bytes(row, -1, best))
+			best = i;
+	return best == REASON_NONE ? "unexplained" : ledger_reason_name((enum ledger_reason)best);
+}
+
+char *why_words(const struct ledger_row *row, int paged, char *out, size_t n)
+{
+	size_t k = 0;
+	char count[32];
+
+	out[0] = '\0';
+	for (int i = 0; i < NR_LEDGER_REASONS && k < n; i++) {
+		uint64_t bytes = why_bytes(row, paged, i);
+
+		if (!bytes)
+			continue;
+		k += (size_t)snprintf(out + k, n - k, "%s%s%s %s", k ? ", " : "",
+				      i == REASON_NONE ? "" : "up to ", text_count(bytes, count),
+				      i == REASON_NONE && !row->counted
+				      ? "not counted by the kernel"
+				      : ledger_reason_name((enum ledger_reason)i));
+	}
+	if (!k && !row->matches && blocks_differ(row, paged))
+		snprintf(out, n, "bytes agree, blocks do not");
+	return out;
 }
 
 static uint64_t magnitude(const struct ledger_row *row)

@@ -7,10 +7,18 @@
 #include "dumpleak/report/report.h"
 
 /**
- * ledger_words - why the kernel's counters and the blocks found differ:
- * "cached", "paged out", "absent", "damaged", "unexplained"; NULL if they agree
+ * ledger_words - what most of the difference between the kernel's counters and
+ * the blocks found is ascribed to: "cached", "paged out", "absent", "damaged",
+ * ..., "unexplained"; NULL if they agree
  */
-const char *ledger_words(const struct report_input *in, const struct ledger_row *row);
+const char *ledger_words(const struct ledger_row *row);
+
+/**
+ * why_words - all of it, in one pool (0, 1) or both (-1): "up to 5,912 paged
+ * out, 96 not explained"; "" if they agree
+ */
+enum { WHY_MAX = 320 };
+char *why_words(const struct ledger_row *row, int paged, char *out, size_t n);
 
 /** ledger_diff - found less counted bytes, over both pools */
 int64_t ledger_diff(const struct ledger_row *row);

@@ -68,20 +68,6 @@ void minidump_text(const struct report_input *in, struct paper *p);
 void info_text(const struct report_input *in, unsigned parts, struct paper *p);
 enum dl_status info_json(const struct report_input *in, unsigned parts, FILE *out);
 
-/**
- * ledger_found - blocks and bytes of @row found in nonpaged (0) or paged (1)
- * pool that the kernel counts as allocated: its own tables are among them
- */
-static inline uint64_t ledger_found_blocks(const struct ledger_row *row, int paged)
-{
-	return row->walked_blocks[paged] + (paged ? 0 : row->table_blocks);
-}
-
-static inline uint64_t ledger_found_bytes(const struct ledger_row *row, int paged)
-{
-	return row->walked_bytes[paged] + (paged ? 0 : row->table_bytes);
-}
-
 /* Rows of `tags`, chosen and sorted by the caller; columns the caller wants. */
 struct tags_view {
 	const struct pool_class *const *rows;
