@@ -3,9 +3,9 @@
 #define DUMPLEAK_MINE_TEST_UTIL_H
 
 /*
- * A small machine made by hand for the tests of this layer: memory mapped at
- * 0x80000000 by large pages, drivers and devices with extensions, and a pool
- * whose catalog is filled as blocks are made. Nothing is scanned: what the
+ * A small machine made by hand for the tests of this layer, x86 or x64: memory
+ * mapped in one piece by large pages, drivers and devices with extensions, and a
+ * pool whose catalog is filled as blocks are made. Nothing is scanned: what the
  * tests state is what the mine layer gets.
  */
 #include "dumpleak/mine/mine.h"
@@ -20,11 +20,17 @@
 
 enum {
 	FAKE_BASE = 0x80000000, FAKE_RAM = 12 << 20, FAKE_POOL_PA = 0x100000,
-	FAKE_MAX = 16, FAKE_HEADER = 8,
+	FAKE_MAX = 16,
 };
+
+#define FAKE_WIDE_BASE 0xfffffa8000000000u
 
 struct fake {
 	uint8_t *ram;
+	uint64_t base;
+	const struct paging_mode *mode;
+	bool chunks;                    /* blocks may lie across pages */
+	enum block_how how;             /* of the blocks that are made */
 	struct source *source;
 	struct container *container;
 	struct os os;
@@ -44,10 +50,25 @@ struct fake {
 
 static inline void put32(struct fake *f, uint64_t va, uint32_t v)
 {
-	uint8_t *p = f->ram + (va - FAKE_BASE);
+	uint8_t *p = f->ram + (va - f->base);
 
 	for (int i = 0; i < 4; i++)
 		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static inline void put64(struct fake *f, uint64_t va, uint64_t v)
+{
+	put32(f, va, (uint32_t)v);
+	put32(f, va + 4, (uint32_t)(v >> 32));
+}
+
+/** put_word - a pointer of this machine */
+static inline void put_word(struct fake *f, uint64_t va, uint64_t v)
+{
+	if (f->os.layout.ptr_bytes == 8)
+		put64(f, va, v);
+	else
+		put32(f, va, (uint32_t)v);
 }
 
 /* Numbers without order, the same in every run. */
@@ -64,25 +85,48 @@ static inline uint32_t fake_tag(const char *text)
 	       (uint32_t)(unsigned char)text[3] << 24;
 }
 
-static inline void fake_init(struct fake *f)
+static inline void fake_start(struct fake *f, uint64_t base)
 {
 	memset(f, 0, sizeof *f);
 	f->ram = calloc(1, FAKE_RAM);
 	assert_non_null(f->ram);
+	f->base = base;
 	f->next_pa = FAKE_POOL_PA;
 	f->seed = 1;
-	/* one directory at PA 0x1000: 16 MB of large pages, the last 4 MB not in RAM */
-	for (uint32_t i = 0; i < 4; i++)
-		put32(f, (uint64_t)FAKE_BASE + 0x1000 + (512 + i) * 4, i << 22 | 0x83);
-	assert_int_equal(layout_pick(MACHINE_I386, BUILD_2003, &f->os.layout, NULL), DL_OK);
-	assert_int_equal(pool_layout_pick(MACHINE_I386, BUILD_2003, &f->pool.layout, NULL),
-			 DL_OK);
-	f->os.system_range_start = FAKE_BASE;
+	f->os.system_range_start = base;
 	f->os.drivers = f->drivers;
 	f->os.devices = f->devices;
 	f->os.modules = f->modules;
 	f->os.modules_by_base = f->by_base;
 	catalog_init(&f->pool.blocks);
+}
+
+static inline void fake_init(struct fake *f)
+{
+	fake_start(f, FAKE_BASE);
+	/* one directory at PA 0x1000: 16 MB of large pages, the last 4 MB not in RAM */
+	for (uint32_t i = 0; i < 4; i++)
+		put32(f, (uint64_t)FAKE_BASE + 0x1000 + (512 + i) * 4, i << 22 | 0x83);
+	f->mode = &paging_ia32;
+	assert_int_equal(layout_pick(MACHINE_I386, BUILD_2003, &f->os.layout, NULL), DL_OK);
+	assert_int_equal(pool_layout_pick(MACHINE_I386, BUILD_2003, &f->pool.layout, NULL),
+			 DL_OK);
+}
+
+/** fake_init_wide - the same on x64, as Windows 7 has it */
+static inline void fake_init_wide(struct fake *f)
+{
+	const uint64_t root = 0x1000, third = 0x2000, second = 0x3000;
+
+	fake_start(f, FAKE_WIDE_BASE);
+	f->os.system_range_start = 0xffff800000000000u;
+	put64(f, f->base + root + (f->base >> 39 & 511) * 8, third | 0x63);
+	put64(f, f->base + third + (f->base >> 30 & 511) * 8, second | 0x63);
+	for (uint64_t i = 0; i < 8; i++)
+		put64(f, f->base + second + i * 8, i << 21 | 0xe3);
+	f->mode = &paging_x64;
+	assert_int_equal(layout_pick(MACHINE_AMD64, BUILD_7_SP1, &f->os.layout, NULL), DL_OK);
+	f->pool.layout.header.header_bytes = f->pool.layout.header.unit_bytes = 16;
 }
 
 static inline void fake_deinit(struct fake *f)
@@ -111,7 +155,7 @@ static inline void fake_end_page(struct fake *f)
 {
 	if (f->page_off && f->page_off < PAGE_BYTES)
 		fake_note(f, &(struct block){
-			.va = FAKE_BASE + f->page_pa + f->page_off,
+			.va = f->base + f->page_pa + f->page_off,
 			.size_bytes = PAGE_BYTES - f->page_off, .tag = fake_tag("Free"),
 			.state = BLOCK_FREE, .how = BLOCK_PAGE, .pool = f->page_pool });
 	f->page_off = 0;
@@ -121,33 +165,47 @@ static inline void fake_end_page(struct fake *f)
 static inline uint64_t fake_block(struct fake *f, const char *tag, enum pool_kind pool,
 				  uint32_t user)
 {
-	uint32_t size = (user + FAKE_HEADER + 7) & ~7u;
+	uint32_t header = f->pool.layout.header.header_bytes;
+	uint32_t unit = f->pool.layout.header.unit_bytes;
+	uint32_t size = (user + header + unit - 1) / unit * unit;
 	struct block b = { .size_bytes = size, .tag = fake_tag(tag),
-			   .state = BLOCK_IN_USE, .how = BLOCK_PAGE, .pool = pool };
+			   .state = BLOCK_IN_USE, .how = f->how, .pool = pool };
 
-	if (!f->page_off || f->page_off + size > PAGE_BYTES || f->page_pool != pool) {
+	if (!f->page_off || f->page_pool != pool ||
+	    (f->page_off + size > PAGE_BYTES && !f->chunks)) {
 		fake_end_page(f);
 		f->page_pa = f->next_pa;
 		f->page_pool = pool;
 		f->next_pa += PAGE_BYTES;
 		assert_true(f->next_pa < 16 << 20);
 	}
-	b.va = FAKE_BASE + f->page_pa + f->page_off;
+	b.va = f->base + f->page_pa + f->page_off;
 	f->page_off += size;
+	if (f->page_off >= PAGE_BYTES && f->chunks) {   /* on the next page it goes on */
+		f->page_pa = f->next_pa;
+		f->page_off %= PAGE_BYTES;
+		f->next_pa += PAGE_BYTES;
+	}
 	fake_note(f, &b);
-	return b.va + FAKE_HEADER;
+	return b.va + header;
+}
+
+static inline uint64_t fake_pages_of(struct fake *f, const char *tag, enum block_how how,
+				     uint32_t pages)
+{
+	struct block b = { .size_bytes = pages * PAGE_BYTES, .tag = fake_tag(tag),
+			   .state = BLOCK_IN_USE, .how = how, .pool = POOL_NONPAGED };
+
+	fake_end_page(f);
+	b.va = f->base + f->next_pa;
+	f->next_pa += pages * PAGE_BYTES;
+	fake_note(f, &b);
+	return b.va;
 }
 
 static inline uint64_t fake_big(struct fake *f, const char *tag, uint32_t pages)
 {
-	struct block b = { .size_bytes = pages * PAGE_BYTES, .tag = fake_tag(tag),
-			   .state = BLOCK_IN_USE, .how = BLOCK_BIG, .pool = POOL_NONPAGED };
-
-	fake_end_page(f);
-	b.va = FAKE_BASE + f->next_pa;
-	f->next_pa += pages * PAGE_BYTES;
-	fake_note(f, &b);
-	return b.va;
+	return fake_pages_of(f, tag, BLOCK_BIG, pages);
 }
 
 /** fake_skip_ram - from here on blocks lie where the dump has no pages */
@@ -164,7 +222,7 @@ static inline struct module *fake_module(struct fake *f, const char *name)
 
 	f->sections[n] = (struct section){ .name = ".text", .rva = 0x1000,
 					   .size_bytes = 0x2000, .executable = true };
-	f->modules[n] = (struct module){ .base = FAKE_BASE + 0x10000 + n * 0x4000,
+	f->modules[n] = (struct module){ .base = f->base + 0x10000 + n * 0x4000,
 					 .size_bytes = 0x4000, .name = name, .path = name,
 					 .sections = &f->sections[n], .nr_sections = 1 };
 	f->by_base[n] = &f->modules[n];
@@ -179,7 +237,7 @@ static inline struct driver *fake_driver(struct fake *f, const char *name, const
 
 	*d = (struct driver){ .name = name, .image_base = m->base,
 			      .image_bytes = m->size_bytes, .module = (int)(m - f->modules) };
-	d->va = fake_block(f, "Driv", POOL_NONPAGED, 0x100) + 0x18;
+	d->va = fake_block(f, "Driv", POOL_NONPAGED, 0x30u + f->os.layout.driver.bytes) + 0x30;
 	return d;
 }
 
@@ -187,22 +245,23 @@ static inline struct device *fake_device(struct fake *f, const char *name,
 					 const struct driver *driver)
 {
 	struct device *d = &f->devices[f->os.nr_devices++];
+	uint32_t body = f->os.layout.device.bytes;
 
 	*d = (struct device){ .name = name, .driver = (int)(driver - f->drivers),
 			      .driver_va = driver->va, .extension_bytes = 0x100 };
-	d->va = fake_block(f, "Devi", POOL_NONPAGED, 0x18 + 0xb8 + 0x100) + 0x18;
-	d->extension_va = d->va + 0xb8;
+	d->va = fake_block(f, "Devi", POOL_NONPAGED, 0x30u + body + 0x100) + 0x30;
+	d->extension_va = d->va + body;
 	return d;
 }
 
 /* A KEVENT: type, size in words, a wait list that is empty. */
 static inline uint64_t fake_event(struct fake *f, const struct device *d, uint32_t off)
 {
-	uint64_t va = d->extension_va + off;
+	uint64_t va = d->extension_va + off, list = va + 8;
 
-	put32(f, va, 0x00040001);
-	put32(f, va + 8, (uint32_t)va + 8);
-	put32(f, va + 12, (uint32_t)va + 8);
+	put32(f, va, (uint32_t)f->os.layout.dispatcher.event_words << 16 | 1);
+	put_word(f, list, list);
+	put_word(f, list + f->os.layout.ptr_bytes, list);
 	return va;
 }
 
@@ -236,11 +295,11 @@ static inline void fake_pages(struct fake *f)
 	for (size_t i = 0; i < f->nr_blocks; i++) {
 		uint64_t page = f->blocks[i].va & ~(uint64_t)(PAGE_BYTES - 1);
 
-		if (f->blocks[i].how == BLOCK_BIG)
+		if (!block_has_header(f->blocks[i].how))
 			continue;
 		if (!p->nr_pages || p->pages[p->nr_pages - 1].va != page)
 			p->pages[p->nr_pages++] = (struct pool_page){
-				.va = page, .pfn = (page - FAKE_BASE) >> PAGE_SHIFT,
+				.va = page, .pfn = (page - f->base) >> PAGE_SHIFT,
 				.first = (uint32_t)i, .pool = (uint8_t)f->blocks[i].pool };
 		p->pages[p->nr_pages - 1].nr++;
 	}
@@ -262,7 +321,7 @@ static inline void fake_seal(struct fake *f)
 	assert_int_equal(container_open_raw(f->source, 0, &f->container, NULL), DL_OK);
 	f->os.container = f->container;
 	phys_init(&f->os.phys, f->container);
-	vm_init(&f->os.vm, &f->os.phys, &paging_ia32, 0x1000);
+	vm_init(&f->os.vm, &f->os.phys, f->mode, 0x1000);
 }
 
 /* Everything mine_run() needs and gives, for one tag. */
