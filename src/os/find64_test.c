@@ -164,14 +164,14 @@ static void kva_shadow(void **state)
 	opened(s, false);
 	assert_kdbg(s, "header");
 	assert_string_equal(s->os.dtb_how, "scan");
-	assert_true(has_note(&s->os, "user half of KVA shadow"));
+	assert_true(has_note(&s->os, "with KVA"));
 	/* even if it maps itself */
 	s64_close(s);
 	s64_put(s, S64_USER_ROOT + 0x1b3 * 8, S64_USER_ROOT | 0x63, 8);
 	s64_header(s, 0x10, S64_USER_ROOT, 8);
 	opened(s, false);
 	assert_kdbg(s, "header");
-	assert_true(has_note(&s->os, "user half of KVA shadow"));
+	assert_true(has_note(&s->os, "with KVA"));
 }
 
 static uint64_t next_random(uint64_t *x)
@@ -266,6 +266,32 @@ static void without_kdbg(void **state)
 		/* known without its address in the block */
 		assert_int_equal(s->os.bugcheck_code.known, !raw);
 	}
+}
+
+/* Neither KDBG nor the first module, which is the kernel's: the list has another end. */
+static void without_kdbg_and_first_module(void **state)
+{
+	struct space64 *s = *state;
+
+	for (size_t i = 0; i < 2; s64_close(s), i++) {
+		s64_build(s, SPACE_X64);
+		memset(s->ram + S64_KERNEL + S64_KDBG, 0, 0x380);
+		s64_put(s, S64_KERNEL + S64_MODULES, 0xfffff88000900000, 8);
+		if (i)  /* not exported: the header has it */
+			s->ram[S64_KERNEL + S64_EXPORTS + 0x300 + 3 * 0x40] = 'X';
+		opened(s, false);
+		assert_int_equal(s->os.kernel_base, S64_KERNEL_VA);
+		assert_int_equal(s->os.modules_va, S64_KERNEL_VA + S64_MODULES);
+		assert_true(has_note(&s->os, "part of the module list is not in this image"));
+		assert_true(os_module_at(&s->os, 0xfffff80240000000));
+	}
+	/* a last entry that does not lead back is none */
+	s64_build(s, SPACE_X64);
+	memset(s->ram + S64_KERNEL + S64_KDBG, 0, 0x380);
+	s64_put(s, S64_KERNEL + S64_MODULES, 0xfffff88000900000, 8);
+	s64_put(s, S64_DATA + 0x1000, S64_KERNEL_VA, 8);
+	opened(s, false);
+	assert_int_equal(s->os.modules_va, 0);
 }
 
 static void wild_kdbg(void **state)
@@ -542,8 +568,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(right_header), TEST(raw_memory), TEST(tagged_root), TEST(wrong_root),
 		TEST(kva_shadow), TEST(encoded), TEST(encoded_without_image_headers),
-		TEST(copy_in_parameter), TEST(stale_block), TEST(without_kdbg), TEST(wild_kdbg),
-		TEST(nothing_there), TEST(low_stub), TEST(small_pages),
+		TEST(copy_in_parameter), TEST(stale_block), TEST(without_kdbg),
+		TEST(without_kdbg_and_first_module), TEST(wild_kdbg), TEST(nothing_there),
+		TEST(low_stub), TEST(small_pages),
 		TEST(builds_that_agree_or_not), TEST(newer_than_any_row),
 		TEST(wild_directories), TEST(symbols_by_guid), TEST(symbols_by_address),
 		TEST(symbols_complete_globals), TEST(endless_large_pages),

@@ -132,7 +132,8 @@ static bool module_list_of(struct image_search *s, const struct found_image *f,
 
 	if (image_export(s->vm, f->base, &f->image, "PsLoadedModuleList", modules_va) &&
 	    !vm_word(s->vm, *modules_va, ptr_bytes, &entry, NULL) &&
-	    is_module_list(s->vm, ptr_bytes, *modules_va, entry, f))
+	    (is_module_list(s->vm, ptr_bytes, *modules_va, entry, f) ||
+	     space_last_module(s->vm, s->kind, *modules_va)))
 		return true;
 	return list_in_image(s, f, modules_va);
 }

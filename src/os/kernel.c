@@ -49,9 +49,9 @@ static const char *header_how(const struct dump_header *h)
 static void note_header_root(struct finder *f, uint64_t root_pa)
 {
 	if (space_is_a_root(&f->os->phys, f->machine, root_pa))
-		os_note(f->os, DL_CORRUPT, "the page tables at %#" PRIx64 ", where the header "
-			"points, do not lead to the kernel (as the user half of KVA shadow): "
-			"searched memory instead", root_pa);
+		os_note(f->os, DL_OK, "the page tables at %#" PRIx64 ", where the header points, "
+			"do not lead to the kernel (as those of user mode do not, with KVA "
+			"shadow): searched memory instead", root_pa);
 	else
 		os_note(f->os, DL_CORRUPT, "no page tables at %#" PRIx64
 			", where the header puts them: searched memory instead", root_pa);
@@ -129,10 +129,16 @@ static bool find_base(struct finder *f, struct vm *vm, const struct space_kind *
 		      uint64_t *base, uint64_t *modules_va)
 {
 	const struct known_u64 *said = &f->header->modules_va;
+	uint64_t head = said->known ? said->value & kind->mode->va_mask : 0;
 
-	*modules_va = said->known ? said->value & kind->mode->va_mask : 0;
-	return space_first_module(vm, kind, *modules_va, base) ||
-	       kernel_image_find(vm, kind, base, modules_va);
+	*modules_va = head;
+	if (space_first_module(vm, kind, head, base))
+		return true;
+	if (!kernel_image_find(vm, kind, base, modules_va))
+		return false;
+	if (!*modules_va && space_last_module(vm, kind, head))
+		*modules_va = head;
+	return true;
 }
 
 /*

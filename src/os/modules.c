@@ -26,12 +26,14 @@ struct module_list {
 	size_t nr;
 	bool closed;            /* came back to the head           */
 	uint64_t gap_va[2];     /* missing entries, forth and back */
+	bool gap_is_zero;       /* there, but zeros                */
 	size_t nr_gaps;
 };
 
 /*
  * Follow one direction until the head comes up again, an entry repeats, or one
- * is missing; entries go to @l in the order met.
+ * is missing; entries go to @l in the order met. A link of zero is none: some
+ * writers put zeros where they had no page.
  */
 static enum dl_status follow(struct module_list *l, uint64_t link_off)
 {
@@ -42,7 +44,8 @@ static enum dl_status follow(struct module_list *l, uint64_t link_off)
 		enum dl_status st;
 		bool is_new;
 
-		if (!ptr_at(os, va + link_off, &next)) {
+		if (!ptr_at(os, va + link_off, &next) || !next) {
+			l->gap_is_zero |= ptr_at(os, va + link_off, &next);
 			l->gap_va[l->nr_gaps++] = va;
 			return DL_OK;
 		}
@@ -127,13 +130,21 @@ static bool is_gap(const struct module_list *l, uint64_t va)
 
 static void note_gap(const struct module_list *l)
 {
-	if (l->nr_gaps == 2 && l->gap_va[0] != l->gap_va[1])
+	const char *how = l->gap_is_zero ? ", whose links are zeros" : "";
+	uint64_t head = l->os->modules_va;
+
+	if (!l->nr_gaps)
+		return;
+	if (l->gap_va[0] == head && l->gap_va[l->nr_gaps - 1] == head)
+		os_note(l->os, DL_ABSENT, "the module list is not in this image: its head at VA "
+			"%#" PRIx64 " %s", head, *how ? "is zeros" : "is missing");
+	else if (l->nr_gaps == 2 && l->gap_va[0] != l->gap_va[1])
 		os_note(l->os, DL_ABSENT, "part of the module list is not in this image: from "
-			"the entry at VA %#" PRIx64 " to the one at VA %#" PRIx64,
-			l->gap_va[0], l->gap_va[1]);
-	else if (l->nr_gaps)
+			"the entry at VA %#" PRIx64 " to the one at VA %#" PRIx64 "%s",
+			l->gap_va[0], l->gap_va[1], how);
+	else
 		os_note(l->os, DL_ABSENT, "part of the module list is not in this image: the "
-			"entry at VA %#" PRIx64, l->gap_va[0]);
+			"entry at VA %#" PRIx64 "%s", l->gap_va[0], how);
 }
 
 static enum dl_status read_entries(struct module_list *l)

@@ -434,6 +434,46 @@ static void process_list_breaks(void **state)
 	assert_true(has_note(&m->os, "the list of processes runs into itself"));
 }
 
+/* Zeros where pages were not saved are no contradiction. */
+static void zeros(void **state)
+{
+	enum { SECOND = 0x80000, LINKS = 0x448 };
+	struct machine64 *m = *state;
+
+	memset(m->ram + SECOND, 0, 0x1000);
+	set_list(m, (const uint32_t[]){ PROCESSES64, PROCESS64 + LINKS, SECOND + LINKS }, 3);
+	assert_int_equal(opened(m)->nr_processes, 1);
+	assert_true(has_note(&m->os, "1 of the processes and threads on the lists are not in"));
+	assert_false(has_note(&m->os, "do not"));
+	machine64_close(m);
+	/* of the first one some is there */
+	memset(m->ram + PROCESS64 + 0x5a8, 0, 16);
+	memset(m->ram + 0x90000, 0, 0x1000);
+	set_list(m, (const uint32_t[]){ PROCESSES64, PROCESS64 + LINKS, SECOND + LINKS,
+		 0x90000 + LINKS }, 4);
+	assert_int_equal(opened(m)->nr_processes, 0);
+	assert_true(has_note(&m->os, "3 of the processes and threads on the lists are not in"));
+	assert_false(has_note(&m->os, "do not"));
+	machine64_close(m);
+	machine64_build(m, &generations[GEN_NT10]);
+	set_list(m, (const uint32_t[]){ PROCESSES64, PROCESS64 + LINKS, SECOND + LINKS }, 3);
+	set64(m, SECOND + LINKS, 0);
+	opened(m);
+	assert_true(has_note(&m->os, "the list of processes breaks off at VA 0xfffff80000080448: its "
+				     "link is zero"));
+	machine64_close(m);
+	set64(m, LDR64_1, 0);
+	opened(m);
+	assert_int_equal(m->os.nr_modules, 2);
+	assert_true(has_note(&m->os, "the entry at VA 0xfffff80000050100, whose links are zeros"));
+	machine64_close(m);
+	set64(m, MODULES64, 0);
+	set64(m, MODULES64 + 8, 0);
+	opened(m);
+	assert_int_equal(m->os.nr_modules, 0);
+	assert_true(has_note(&m->os, "its head at VA 0xfffff80000029100 is zeros"));
+}
+
 static void events(void **state)
 {
 	struct machine64 *m = *state;
@@ -463,7 +503,7 @@ int main(void)
 		TEST(every_generation), TEST(wrong_cookie), TEST(neighbours), TEST(no_row_fits),
 		TEST(types_absent), TEST(root_absent), TEST(any_page_absent), TEST(loops), TEST(links_into_nothing),
 		TEST(driver_extension_of_another), TEST(wild_modules), TEST(unloaded_rows),
-		TEST(process_rows), TEST(process_list_breaks), TEST(by_symbols), TEST(events),
+		TEST(process_rows), TEST(process_list_breaks), TEST(zeros), TEST(by_symbols), TEST(events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

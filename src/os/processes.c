@@ -35,6 +35,18 @@ struct gathering {
 
 typedef enum dl_status (*list_fn)(struct gathering *g, uint64_t entry_va);
 
+/*
+ * Zeros where an object has its list of waiters, its name or its process: some
+ * writers put zeros where they had no page, or no such part of it.
+ */
+static bool is_zeros(struct os *os, uint64_t va)
+{
+	uint64_t low, high;
+
+	return !vm_word(&os->vm, va, 8, &low, NULL) && !low &&
+	       !vm_word(&os->vm, va + 8, 8, &high, NULL) && !high;
+}
+
 static bool has_dispatcher_type(struct os *os, uint64_t va, uint64_t want)
 {
 	struct field f = os->layout.dispatcher.type;
@@ -44,7 +56,7 @@ static bool has_dispatcher_type(struct os *os, uint64_t va, uint64_t want)
 }
 
 /* Along one of the two links: to the head, to a missing page, or to what was met before. */
-enum walk_end { CLOSED, ABSENT, REPEATED };
+enum walk_end { CLOSED, ABSENT, ZERO, REPEATED };
 
 static enum dl_status walk(struct gathering *g, uint64_t head, uint64_t link_off, list_fn fn,
 			   enum walk_end *end, uint64_t *va)
@@ -58,6 +70,10 @@ static enum dl_status walk(struct gathering *g, uint64_t head, uint64_t link_off
 
 		if (!ptr_at(g->os, *va + link_off, &next)) {
 			*end = ABSENT;
+			return DL_OK;
+		}
+		if (!next) {
+			*end = ZERO;
 			return DL_OK;
 		}
 		if (next == head)
@@ -82,9 +98,9 @@ static enum dl_status each_entry(struct gathering *g, uint64_t head, const char 
 	uint64_t va, other_va;
 	enum dl_status st = walk(g, head, 0, fn, &end, &va);
 
-	if (!st && end == ABSENT)
+	if (!st && (end == ABSENT || end == ZERO))
 		os_note(g->os, DL_ABSENT, "the list of %s breaks off at VA %#" PRIx64
-			": not in this image", what, va);
+			": %s", what, va, end == ZERO ? "its link is zero" : "not in this image");
 	if (!st && end == REPEATED)
 		os_note(g->os, DL_CORRUPT, "the list of %s runs into itself at VA %#" PRIx64, what,
 			va);
@@ -131,11 +147,12 @@ static enum dl_status stopped(struct gathering *g, const char *what)
 }
 
 /* Why an object does not look like one: it is not there, or it is not one. */
-static void count_failure(struct gathering *g, uint64_t va, size_t size_bytes)
+static void count_failure(struct gathering *g, uint64_t va, size_t size_bytes, uint64_t more_va)
 {
 	uint64_t first, last;
 
-	if (ptr_at(g->os, va, &first) && ptr_at(g->os, va + size_bytes, &last))
+	if (ptr_at(g->os, va, &first) && ptr_at(g->os, va + size_bytes, &last) &&
+	    !is_zeros(g->os, va) && !is_zeros(g->os, more_va))
 		g->nr_odd++;
 	else
 		g->nr_absent++;
@@ -148,7 +165,7 @@ static enum dl_status add_thread(struct gathering *g, uint64_t entry_va)
 
 	if (!thread_at(g->os, entry_va - l->thread_links.off, &t) ||
 	    t.process_va != g->process[g->nr_processes - 1].va) {
-		count_failure(g, t.va, l->thread_links.off);
+		count_failure(g, t.va, l->thread_links.off, t.va + l->thread_process.off);
 		return DL_OK;
 	}
 	if (g->nr_threads == MAX_THREADS)
@@ -209,7 +226,8 @@ static enum dl_status add_process(struct gathering *g, uint64_t entry_va)
 	struct process p, *bigger;
 
 	if (!process_at(g->os, entry_va - l->links.off, &p)) {
-		count_failure(g, p.va, l->image_name.off + IMAGE_BYTES - 4u);
+		count_failure(g, p.va, l->image_name.off + IMAGE_BYTES - 4u,
+			      p.va + l->image_name.off);
 		return DL_OK;
 	}
 	if (g->nr_processes == MAX_PROCESSES)
@@ -248,7 +266,7 @@ static enum dl_status keep(struct gathering *g)
 	return DL_OK;
 }
 
-enum fit { FITS, MISFITS, CANNOT_TELL };
+enum fit { FITS, MISFITS, BLANK, CANNOT_TELL };
 
 /*
  * The first threads of a process. One that fits is enough, since the boot
@@ -269,6 +287,8 @@ static enum fit thread_list_fit(struct os *os, const struct process *p)
 			break;
 		if (back != before)
 			return MISFITS;
+		if (is_zeros(os, entry - l->thread_links.off))
+			break;
 		if (thread_at(os, entry - l->thread_links.off, &t) && t.process_va == p->va)
 			return FITS;
 		nr_odd++;
@@ -300,24 +320,27 @@ static enum fit row_fit(struct os *os)
 	enum { MAX_STEPS = 64, ENOUGH = 8 };
 	const struct process_layout *l = &os->layout.process;
 	uint64_t entry = os->processes_va, there;
-	size_t nr_good = 0, nr_odd = 0;
+	size_t nr_good = 0, nr_odd = 0, nr_blank = 0;
 
 	if (!row_is_whole(l))
 		return MISFITS;
 	for (int i = 0; i < MAX_STEPS && nr_good + nr_odd < ENOUGH; i++) {
 		uint64_t va;
 
-		if (!ptr_at(os, entry, &entry) || entry == os->processes_va)
+		if (!ptr_at(os, entry, &entry) || !entry || entry == os->processes_va)
 			break;
 		va = entry - l->links.off;
 		if (!ptr_at(os, va, &there) || !ptr_at(os, va + l->image_name.off + 8, &there))
 			continue;
 		if (process_fits(os, va, !i))
 			nr_good++;
+		else if (is_zeros(os, va) && is_zeros(os, va + l->image_name.off))
+			nr_blank++;
 		else
 			nr_odd++;
 	}
-	return nr_good > nr_odd ? FITS : nr_odd ? MISFITS : CANNOT_TELL;
+	return nr_good > nr_odd ? FITS : nr_blank > nr_odd ? BLANK
+					 : nr_odd ? MISFITS : CANNOT_TELL;
 }
 
 /*
@@ -326,17 +349,24 @@ static enum fit row_fit(struct os *os)
  */
 static bool pick_row(struct os *os)
 {
-	const struct field own = os->layout.process.image_name;
+	const struct process_layout own = os->layout.process;
 	enum fit fit = row_fit(os);
+	bool blank = fit == BLANK;
 	uint32_t tried = 1;
 
-	for (; fit == MISFITS && layout_next_process(&os->layout); tried++)
+	for (; (fit == MISFITS || fit == BLANK) && layout_next_process(&os->layout); tried++)
 		fit = row_fit(os);
+	if (blank && fit != FITS) {
+		os->layout.process = own;
+		return true;
+	}
+	if (fit == BLANK)
+		fit = MISFITS;
 	if (fit == MISFITS)
 		os_note(os, DL_CORRUPT, "EPROCESS and ETHREAD of build %u do not fit what memory "
 			"shows, nor do those of other builds (%u tried): processes and threads were "
 			"left out", os->build, tried);
-	else if (own.off != os->layout.process.image_name.off)
+	else if (own.image_name.off != os->layout.process.image_name.off)
 		os_note(os, DL_OK, "EPROCESS and ETHREAD are not those expected of build %u: row %u "
 			"of the known ones fits", os->build, tried);
 	return fit != MISFITS;

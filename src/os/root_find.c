@@ -64,9 +64,14 @@ static bool search_page(struct os *os, uint64_t page_va, uint64_t *root)
 bool root_directory_search(struct os *os, uint64_t *root)
 {
 	const struct module *kernel = os_module_at(os, os->kernel_base);
+	struct module unlisted = { .base = os->kernel_base, .size_bytes = os->kernel_bytes };
 	size_t nr_pages = 0;
 
-	for (size_t i = 0; kernel && i < kernel->nr_sections; i++) {
+	if (!kernel) {  /* its module entry may be missing */
+		image_read(os, &unlisted);
+		kernel = &unlisted;
+	}
+	for (size_t i = 0; i < kernel->nr_sections; i++) {
 		const struct section *s = &kernel->sections[i];
 		uint64_t va = (kernel->base + s->rva) & ~(uint64_t)(PAGE_BYTES - 1);
 

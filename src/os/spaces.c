@@ -179,3 +179,24 @@ bool space_first_module(struct vm *vm, const struct space_kind *kind,
 	       !vm_word(vm, entry + 6u * ptr_bytes, ptr_bytes, base, NULL) &&
 	       kernel_image_at(vm, kind, *base);
 }
+
+/*
+ * Where the first entry is not in the image, the list is known by its other
+ * end: a module entry that leads back to the head.
+ */
+bool space_last_module(struct vm *vm, const struct space_kind *kind, uint64_t modules_va)
+{
+	const uint64_t max_bytes = 256 << 20;
+	uint8_t ptr_bytes = kind->ptr_bytes;
+	uint64_t first, last, back, base, size_bytes, there;
+
+	return modules_va && !vm_word(vm, modules_va, ptr_bytes, &first, NULL) &&
+	       first >= kind->mode->kernel_first_va && first != modules_va &&
+	       vm_word(vm, first, ptr_bytes, &there, NULL) &&
+	       !vm_word(vm, modules_va + ptr_bytes, ptr_bytes, &last, NULL) &&
+	       !vm_word(vm, last, ptr_bytes, &back, NULL) && back == modules_va &&
+	       !vm_word(vm, last + 6u * ptr_bytes, ptr_bytes, &base, NULL) &&
+	       base >= kind->mode->kernel_first_va && base % PAGE_BYTES == 0 &&
+	       !vm_word(vm, last + 8u * ptr_bytes, 4, &size_bytes, NULL) &&
+	       size_bytes && size_bytes <= max_bytes;
+}

@@ -57,6 +57,9 @@ bool space_holds(struct vm *vm, const struct space_kind *kind, struct kdbg *k,
 bool space_first_module(struct vm *vm, const struct space_kind *kind,
 			uint64_t modules_va, uint64_t *base);
 
+/** space_last_module - the module list's first entry is missing, but its last is there */
+bool space_last_module(struct vm *vm, const struct space_kind *kind, uint64_t modules_va);
+
 /** space_is_a_root - the page looks like a root table, of whatever is mapped there */
 bool space_is_a_root(struct phys *phys, uint16_t machine, uint64_t root_pa);
 
