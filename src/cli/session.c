@@ -325,8 +325,8 @@ bool session_damage(struct session *s, char *text, size_t n)
 		return false;
 	/* the last one sums up; all of them stand in the report */
 	if (damages > 1)
-		snprintf(text, n, "%s (%zu more remarks: see dumpleak info)", last->text,
-			 damages - 1);
+		snprintf(text, n, "%s (%zu more remark%s: see dumpleak info)", last->text,
+			 damages - 1, damages == 2 ? "" : "s");
 	else
 		snprintf(text, n, "%s", last->text);
 	return true;
