@@ -31,13 +31,14 @@ static const double KNOWN_DISCOUNT = 0.5;
 
 /*
  * Populations that are large on healthy machines: objects, memory manager,
- * registry, cache, file system and network structures.
+ * registry, cache, file systems and their filters, tracing.
  */
 static const char *const known_populations[] = {
 	"File", "Even", "Sema", "Muta", "Time", "Thre", "Proc", "Key ", "Toke",
 	"Devi", "Driv", "Symb", "Sect", "Vad", "Mm", "MARE", "MRGN", "RMAP",
 	"CM", "ObDi", "ObNm", "ObSc", "SeSd", "SeAc", "Ntf", "NtF", "FatF",
-	"FSfc", "CcSc", "CcBc", "CcVa", "Irp", "Mdl ", "IoNm",
+	"FSfc", "CcSc", "CcBc", "CcVa", "Irp", "Mdl ", "IoNm", "Icp ", "FM",
+	"Etw", "AlMs", "ReTa", "ReEv",
 };
 
 static bool is_known(uint32_t tag)
