@@ -130,7 +130,8 @@ static void fill_big(struct filler *f, const struct part *p)
 	struct block b = {
 		.va = p->va, .size_bytes = p->big->size_bytes, .tag = p->big->tag,
 		.state = BLOCK_IN_USE, .how = BLOCK_BIG,
-		.pool = kind_by_va(f->pool, f->paged_range_holds, p->va),
+		.pool = p->big->pool_known ? (enum pool_kind)p->big->pool
+			: kind_by_va(f->pool, f->paged_range_holds, p->va),
 	};
 
 	catalog_put(&f->pool->blocks, p->first, &b);

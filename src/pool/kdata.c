@@ -52,3 +52,21 @@ enum dl_status kdata_row(struct os *os, uint64_t va, void *buf, size_t n)
 		return DL_ABSENT;
 	return DL_END;
 }
+
+bool kdata_symbol(const struct os *os, const char *name, uint64_t *va)
+{
+	uint64_t rva;
+
+	if (!os->symbols || !symbols_rva(os->symbols, name, &rva) || rva >= os->kernel_bytes)
+		return false;
+	*va = os->kernel_base + rva;
+	return true;
+}
+
+bool kdata_pointer(struct os *os, const char *name, uint64_t *value)
+{
+	uint64_t va;
+
+	return kdata_symbol(os, name, &va) &&
+	       !vm_word(&os->vm, va, os->layout.ptr_bytes, value, NULL);
+}

@@ -57,23 +57,17 @@ static enum dl_status catalog_build(struct steps *s, struct dl_err *err)
 	return st;
 }
 
-static enum dl_status run_steps(struct steps *s, struct dl_err *err)
+static enum dl_status run_heap(struct steps *s, struct dl_err *err)
+{
+	return err_set(err, DL_UNSUPPORTED, "the pool of build %u is a segment heap, which is "
+		       "not supported yet", s->os->build);
+}
+
+static enum dl_status classic_finish(struct steps *s, struct dl_err *err)
 {
 	struct pool *pool = s->pool;
 	enum dl_status st;
 
-	totals_stated(s->os, pool);
-	st = survey_run(s->os, &s->survey, err);
-	pool->tally = s->survey.tally;
-	if (!st)
-		st = tracker_read(s->os, pool, err);
-	if (!st)
-		st = big_read(s->os, pool, &s->big, err);
-	if (!st)
-		st = walk_run(s->os, pool, &s->survey, s->opts, &s->walk, err);
-	if (st)
-		return st;
-	sift_run(s->os, pool, &s->survey, &s->big, &s->walk);
 	st = broken_find(s->os, pool, &s->survey, &s->walk, &s->big, &s->broken, err);
 	if (!st)
 		st = catalog_build(s, err);
@@ -82,6 +76,54 @@ static enum dl_status run_steps(struct steps *s, struct dl_err *err)
 	if (!st)
 		totals_run(s->os, pool, &s->survey, &s->walk);
 	return st;
+}
+
+/* Pages whose chain proves that they are pool: a heap has next to none. */
+static bool is_classic(const struct walk *w)
+{
+	enum { ENOUGH_PAGES = 32 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->nr_hits && n < ENOUGH_PAGES; i++)
+		n += w->hits[i].drop == KEEP && w->hits[i].in_use;
+	return n == ENOUGH_PAGES;
+}
+
+static enum dl_status run_classic(struct steps *s, struct dl_err *err)
+{
+	struct pool *pool = s->pool;
+	enum dl_status st = walk_run(s->os, pool, &s->survey, s->opts, &s->walk, err);
+
+	if (st)
+		return st;
+	sift_run(s->os, pool, &s->survey, &s->big, &s->walk);
+	if (pool->layout.allocator == ALLOCATOR_EITHER && pool->layout.heap &&
+	    !is_classic(&s->walk)) {
+		st = run_heap(s, err);
+		if (st != DL_NOTFOUND)
+			return st;
+	}
+	return classic_finish(s, err);
+}
+
+static enum dl_status run_steps(struct steps *s, struct dl_err *err)
+{
+	struct pool *pool = s->pool;
+	enum dl_status st;
+
+	totals_stated(s->os, pool);
+	st = survey_run(s->os, &s->survey, err);
+	pool->tally = s->survey.tally;
+	if (s->survey.dropped)
+		pool_note(pool, DL_CORRUPT, "%" PRIu64 " kernel pages were not looked at: the "
+			  "page tables map the same memory over and over", s->survey.dropped);
+	if (!st)
+		st = tracker_read(s->os, pool, err);
+	if (!st)
+		st = big_read(s->os, pool, &s->big, err);
+	if (st)
+		return st;
+	return pool->layout.allocator == ALLOCATOR_HEAP ? run_heap(s, err) : run_classic(s, err);
 }
 
 static void note_tables(struct pool *pool)

@@ -11,7 +11,9 @@
 struct taken { uint64_t first, last; };
 
 struct gather {
+	struct os *os;
 	struct survey *out;
+	size_t limit;           /* of pages */
 	struct taken *taken;    /* ranges that are something else, by VA */
 	size_t nr_taken, next;
 	struct dl_err *err;
@@ -58,30 +60,93 @@ static bool is_taken(struct gather *g, uint64_t va)
 	return g->next < g->nr_taken && g->taken[g->next].first <= va;
 }
 
-static enum dl_status add_run(void *ctx, const struct vm_run *run)
+/* The first page at or above @va of the run that ends before @end_va that nothing takes. */
+static uint64_t skip_taken(struct gather *g, uint64_t va, uint64_t end_va)
 {
-	struct gather *g = ctx;
+	while (va < end_va && is_taken(g, va)) {
+		uint64_t last = g->taken[g->next].last | (PAGE_BYTES - 1);
+
+		if (last >= end_va - 1)
+			return end_va;
+		va = last + 1;
+	}
+	return va;
+}
+
+static enum dl_status add_pages(struct gather *g, uint64_t va, uint64_t pfn, uint64_t nr)
+{
 	struct survey *s = g->out;
-	struct candidate_page *p;
+	uint64_t end_va = va + (nr << PAGE_SHIFT), first_va = va;
 
-	if (run->nr_pages > SIZE_MAX / sizeof *p - s->nr)
-		return DL_NOMEM;
-	p = vec_grow(s->pages, &s->cap, s->nr + (size_t)run->nr_pages, sizeof *p);
-	if (!p)
-		return err_set(g->err, DL_NOMEM, "out of memory for %zu pages", s->nr);
-	s->pages = p;
-	for (uint64_t i = 0; i < run->nr_pages; i++) {
-		uint64_t va = run->va + (i << PAGE_SHIFT);
+	for (va = skip_taken(g, va, end_va); va < end_va;
+	     va = skip_taken(g, va + PAGE_BYTES, end_va)) {
+		struct candidate_page *p;
 
-		if (!is_taken(g, va))
-			s->pages[s->nr++] = (struct candidate_page){ va, run->pfn + i };
+		if (s->nr >= g->limit) {
+			s->dropped += (end_va - va) >> PAGE_SHIFT;
+			return DL_OK;
+		}
+		p = vec_grow(s->pages, &s->cap, s->nr + 1, sizeof *p);
+		if (!p)
+			return err_set(g->err, DL_NOMEM, "out of memory for %zu pages", s->nr);
+		s->pages = p;
+		p[s->nr++] = (struct candidate_page){
+			va, pfn + ((va - first_va) >> PAGE_SHIFT) };
 	}
 	return DL_OK;
 }
 
+/* Of a large page only what the dump has: the tables may promise any amount. */
+static enum dl_status add_large(struct gather *g, const struct vm_run *run)
+{
+	uint64_t pfn = run->pfn, end = run->pfn + run->nr_pages, first, last;
+	enum dl_status st = DL_OK;
+
+	while (!st && pfn < end && !container_run(g->os->container, pfn, &first, &last) &&
+	       first < end) {
+		if (last >= end)
+			last = end - 1;
+		g->out->absent_large += first - pfn;
+		st = add_pages(g, run->va + ((first - run->pfn) << PAGE_SHIFT), first,
+			       last - first + 1);
+		pfn = last + 1;
+	}
+	if (pfn < end)
+		g->out->absent_large += end - pfn;
+	return st;
+}
+
+static enum dl_status add_run(void *ctx, const struct vm_run *run)
+{
+	struct gather *g = ctx;
+
+	if (run->nr_pages > (UINT64_MAX >> PAGE_SHIFT) - (run->va >> PAGE_SHIFT))
+		return DL_OK;
+	return run->large ? add_large(g, run) : add_pages(g, run->va, run->pfn, run->nr_pages);
+}
+
+uint64_t survey_memory_pages(struct os *os)
+{
+	enum { UNKNOWN = 1 << 22 };     /* 16 GB */
+	uint64_t present = 0, absent = 0;
+	bool exact = false;
+
+	container_count(os->container, &present, &absent, &exact);
+	return exact || present > UNKNOWN ? present : UNKNOWN;
+}
+
+/* Memory may be mapped several times over, but not without end. */
+static size_t pages_limit(struct os *os)
+{
+	enum { MAPPED_TIMES = 8, SMALL_MACHINE = 1 << 20 };
+	uint64_t pages = survey_memory_pages(os) * MAPPED_TIMES + SMALL_MACHINE;
+
+	return pages < UINT32_MAX ? (size_t)pages : UINT32_MAX;
+}
+
 enum dl_status survey_run(struct os *os, struct survey *out, struct dl_err *err)
 {
-	struct gather g = { .out = out, .err = err };
+	struct gather g = { .os = os, .out = out, .limit = pages_limit(os), .err = err };
 	enum dl_status st;
 
 	*out = (struct survey){ 0 };
@@ -90,8 +155,6 @@ enum dl_status survey_run(struct os *os, struct survey *out, struct dl_err *err)
 		st = vm_runs(&os->vm, os->system_range_start, os->vm.mode->va_mask,
 			     add_run, &g, &out->tally, err);
 	free(g.taken);
-	if (!st && out->nr > UINT32_MAX)
-		st = err_set(err, DL_UNSUPPORTED, "%zu mapped kernel pages", out->nr);
 	return st;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PoolTrackTable, the kernel's per-tag counters, to rows by tag. Its size is in
- * no table of contents: rows are read as long as they can be rows. Not here
- * yet: per-processor tables (Vista and later).
+ * PoolTrackTable, the kernel's per-tag counters, to rows by tag: the table
+ * itself, since Vista one for each processor, and the expansion table, summed.
+ * tracker_find.c finds them. Their size is in no table of contents: rows are
+ * read as long as they can be rows.
  */
 #include "dumpleak/pool/internal.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 
 /* 2^16 rows: 32 times what the largest known kernel of this kind has. */
-enum { MAX_ROWS = 1 << 16 };
+enum { MAX_ROWS = 1 << 16, MAX_STRIDE = 96 };
 
 static bool printable_tag(uint32_t key)
 {
@@ -38,21 +39,51 @@ static void row_get(const struct tracker_layout *l, const uint8_t *raw,
 	}
 }
 
+/* A count of one processor of several may be negative, but not arbitrary. */
+static bool count_plausible(uint64_t v)
+{
+	const uint64_t limit = (uint64_t)1 << 48;
+
+	return v + limit <= 2 * limit;
+}
+
 /*
- * Nothing outstanding means no bytes. The reverse is not asked: counters are
- * updated one after the other, and a stopped machine may be in between.
+ * Where there is one table, nothing outstanding means no bytes. The reverse is
+ * not asked: counters are updated one after the other, and a stopped machine may
+ * be in between.
  */
-static bool row_plausible(const struct tracker_row *r)
+static bool row_plausible(const struct tracker_layout *l, const struct tracker_row *r)
 {
 	if (!r->tag)
 		return !r->allocs[0] && !r->frees[0] && !r->bytes[0] &&
 		       !r->allocs[1] && !r->frees[1] && !r->bytes[1];
 	if (!printable_tag(r->tag))
 		return false;
-	for (int i = 0; i < 2; i++)
-		if (!r->allocs[i] && (r->frees[i] || r->bytes[i]))
+	for (int i = 0; i < 2; i++) {
+		if (l->per_processor) {
+			if (!count_plausible(r->allocs[i]) || !count_plausible(r->frees[i]) ||
+			    !count_plausible(r->bytes[i]))
+				return false;
+		} else if (!r->allocs[i] && (r->frees[i] || r->bytes[i])) {
 			return false;
+		}
+	}
 	return true;
+}
+
+enum dl_status tracker_row_at(struct os *os, const struct tracker_layout *l, uint64_t va,
+			      struct tracker_row *r)
+{
+	uint8_t raw[MAX_STRIDE] = { 0 };
+	enum dl_status st;
+
+	if (l->stride > sizeof raw)
+		return DL_END;
+	st = kdata_row(os, va, raw, l->stride);
+	if (st)
+		return st;
+	row_get(l, raw, r);
+	return row_plausible(l, r) ? DL_OK : DL_END;
 }
 
 static enum dl_status keep_row(struct pool *pool, size_t *cap,
@@ -75,15 +106,35 @@ static int by_tag(const void *a, const void *b)
 	return x->tag < y->tag ? -1 : x->tag > y->tag;
 }
 
+/* What several processors counted, as one counter of the same width would. */
+static void wrap(struct field f, uint64_t *v)
+{
+	if (f.width == 4)
+		*v &= UINT32_MAX;
+}
+
+static void wrap_row(const struct tracker_layout *l, struct tracker_row *r)
+{
+	for (int k = 0; k < 2; k++) {
+		wrap(l->pool[k].allocs, &r->allocs[k]);
+		wrap(l->pool[k].frees, &r->frees[k]);
+		wrap(l->pool[k].bytes, &r->bytes[k]);
+		/* allocations began to count from 0 again, frees have not yet */
+		if (l->pool[k].allocs.width == 4 && r->frees[k] > r->allocs[k] &&
+		    r->frees[k] - r->allocs[k] > INT32_MAX)
+			r->allocs[k] += (uint64_t)1 << 32;
+	}
+}
+
 /* One row per tag: the overflow row and copies of a tag are summed. */
 static void merge_rows(struct pool *pool)
 {
-	size_t n = 0;
+	size_t n = 0, i;
 
 	if (!pool->nr_tracker)
 		return;
 	qsort(pool->tracker, pool->nr_tracker, sizeof *pool->tracker, by_tag);
-	for (size_t i = 1; i < pool->nr_tracker; i++) {
+	for (i = 1; i < pool->nr_tracker; i++) {
 		struct tracker_row *to = &pool->tracker[n], *from = &pool->tracker[i];
 
 		if (to->tag != from->tag) {
@@ -97,56 +148,63 @@ static void merge_rows(struct pool *pool)
 		}
 	}
 	pool->nr_tracker = n + 1;
+	for (i = 0; i <= n; i++)
+		wrap_row(&pool->layout.tracker, &pool->tracker[i]);
 }
 
+/* All rows from @table_va up to @end_va, where another table begins. */
 static enum dl_status read_rows(struct os *os, struct pool *pool, uint64_t table_va,
-				struct dl_err *err)
+				uint64_t end_va, size_t *cap, struct dl_err *err)
 {
 	const struct tracker_layout *l = &pool->layout.tracker;
-	uint8_t raw[64];
-	size_t cap = 0, i;
+	size_t i;
 
-	for (i = 0; i < MAX_ROWS; i++) {
-		struct tracker_row r;
-		enum dl_status st = kdata_row(os, table_va + i * l->stride, raw, l->stride);
+	for (i = 0; i < MAX_ROWS && end_va - table_va >= (i + 1) * l->stride; i++) {
+		struct tracker_row r = { 0 };
+		enum dl_status st = tracker_row_at(os, l, table_va + i * l->stride, &r);
 
 		pool->tables.tracker_absent += st == DL_ABSENT;
 		if (st == DL_ABSENT)
 			continue;
 		if (st)
 			break;
-		row_get(l, raw, &r);
-		if (!row_plausible(&r))
-			break;
-		st = r.tag ? keep_row(pool, &cap, &r, err) : DL_OK;
+		st = r.tag ? keep_row(pool, cap, &r, err) : DL_OK;
 		if (st)
 			return st;
 	}
-	pool->tables.tracker_rows = i;
+	if (table_va == pool->tables.tracker_va)
+		pool->tables.tracker_rows = i;
 	return DL_OK;
 }
 
 enum dl_status tracker_read(struct os *os, struct pool *pool, struct dl_err *err)
 {
-	uint64_t table_va;
-	enum dl_status st;
+	struct tracker_tables t;
+	size_t cap = 0;
+	enum dl_status st = tracker_find(os, pool, &t, err);
 
-	if (!kdbg_variable(&os->vm, &os->kdbg, KDBG_POOL_TRACK_TABLE, &table_va) ||
-	    !table_va) {
+	pool->tables.tracker_va = t.main_va;
+	for (size_t i = 0; !st && i < t.nr; i++)
+		st = read_rows(os, pool, t.va[i], i + 1 < t.nr ? t.va[i + 1] : UINT64_MAX,
+			       &cap, err);
+	free(t.va);
+	if (st)
+		return st;
+	if (!t.nr) {
+		pool->tables.tracker_va = 0;
 		pool_note(pool, DL_ABSENT, "PoolTrackTable was not found: the kernel's own "
 			  "counters are missing from this report");
 		return DL_OK;
 	}
-	st = read_rows(os, pool, table_va, err);
-	if (st)
-		return st;
 	if (!pool->nr_tracker) {
+		pool->tables.tracker_va = 0;
 		pool_note(pool, DL_CORRUPT, "PoolTrackTable at %#" PRIx64 " holds no row that "
-			  "can be one", table_va);
+			  "can be one", t.main_va);
 		return DL_OK;
 	}
 	pool->tables.tracker_known = true;
-	pool->tables.tracker_va = table_va;
+	pool->tables.tracker_tables = t.nr - (t.expansion_va != 0);
+	pool->tables.expansion_va = t.expansion_va;
 	merge_rows(pool);
 	return DL_OK;
 }

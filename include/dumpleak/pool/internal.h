@@ -104,10 +104,15 @@ struct survey {
 	struct candidate_page *pages;   /* by VA, images left out */
 	size_t nr, cap;
 	struct vm_tally tally;
+	uint64_t absent_large;  /* pages of large mappings that are not in the dump */
+	uint64_t dropped;       /* pages that are mapped more often than memory makes sense */
 };
 
 enum dl_status survey_run(struct os *os, struct survey *out, struct dl_err *err);
 void survey_deinit(struct survey *s);
+
+/** survey_memory_pages - pages of memory in the dump, or a guess where it is not read to its end */
+uint64_t survey_memory_pages(struct os *os);
 
 /* --- kdata.c: the kernel's writable data -------------------------------- */
 
@@ -123,6 +128,12 @@ enum dl_status kdata_pages(struct os *os, kdata_fn fn, void *ctx);
  */
 enum dl_status kdata_row(struct os *os, uint64_t va, void *buf, size_t n);
 
+/** kdata_symbol - the address of a kernel global; false without symbols for it */
+bool kdata_symbol(const struct os *os, const char *name, uint64_t *va);
+
+/** kdata_pointer - the pointer in a kernel global; false without symbols or memory */
+bool kdata_pointer(struct os *os, const char *name, uint64_t *value);
+
 /* --- tracker.c, big.c: the kernel's tables ------------------------------ */
 
 /* An allocation of whole pages. */
@@ -130,6 +141,9 @@ struct big_block {
 	uint64_t va;
 	uint64_t size_bytes;
 	uint32_t tag;
+	uint32_t row;           /* of the table                       */
+	uint8_t pool;           /* enum pool_kind, if the row says it */
+	bool pool_known;
 };
 
 struct big_table {
@@ -138,6 +152,21 @@ struct big_table {
 };
 
 enum dl_status tracker_read(struct os *os, struct pool *pool, struct dl_err *err);
+
+/* Where the kernel's counters are; tracker_find.c. */
+struct tracker_tables {
+	uint64_t *va;           /* of all tables, rising, each once; free() it */
+	size_t nr, cap;
+	uint64_t main_va;       /* PoolTrackTable                  */
+	uint64_t expansion_va;  /* PoolTrackTableExpansion, or 0   */
+};
+
+enum dl_status tracker_find(struct os *os, struct pool *pool, struct tracker_tables *out,
+			    struct dl_err *err);
+
+/** tracker_row_at - one row; DL_ABSENT as kdata_row(), DL_END if it is none */
+enum dl_status tracker_row_at(struct os *os, const struct tracker_layout *l, uint64_t va,
+			      struct tracker_row *r);
 enum dl_status big_read(struct os *os, struct pool *pool, struct big_table *out,
 			struct dl_err *err);
 

@@ -82,6 +82,8 @@ struct pool_tables {            /* how the kernel's own tables were found */
 	bool tracker_known, big_known;
 	uint64_t tracker_va, big_va;
 	size_t tracker_rows, big_rows, big_used, big_free, big_bad;
+	size_t tracker_tables;  /* of processors, summed; 1: there is only one */
+	uint64_t expansion_va;  /* PoolTrackTableExpansion, 0: none found      */
 	size_t tracker_absent, big_absent;      /* rows on pages that are not in the dump */
 	const char *big_how;    /* "beside PoolTrackTable", "by content" */
 };
