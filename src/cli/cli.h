@@ -79,6 +79,7 @@ enum dl_status cmd_info(struct session *s);
 enum dl_status cmd_tags(struct session *s);
 enum dl_status cmd_blocks(struct session *s);
 enum dl_status cmd_show(struct session *s);
+enum dl_status cmd_verify(struct session *s);
 
 /** command_find - by name; NULL if there is none */
 const struct command *command_find(const char *name);
@@ -95,7 +96,7 @@ struct option_row {
 	const char *name;       /* without the dashes                */
 	char letter;            /* 0: none                           */
 	const char *arg;        /* for the usage text; NULL: none    */
-	const char *commands;   /* initials of those that take it: "aitbs" */
+	const char *commands;   /* initials of those that take it: "aitbsv" */
 	const char *what;
 };
 

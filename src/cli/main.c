@@ -20,6 +20,8 @@ const struct command commands[] = {
 	{ "blocks", cmd_blocks, "FILE... [TAG]", "addresses of pool blocks", 1, WORD_TAG },
 	{ "show", cmd_show, "FILE... ADDRESS", "the block at an address, word by word", 2,
 	  WORD_ADDRESS },
+	{ "verify", cmd_verify, "FILE...", "pool pages, subsegments and tables that are damaged",
+	  1, WORD_NONE },
 	{ "help", NULL, "[COMMAND]", "this text, or that of one command", 0, WORD_COMMAND },
 };
 const size_t nr_commands = sizeof commands / sizeof commands[0];

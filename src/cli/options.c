@@ -12,7 +12,7 @@
 #include <string.h>
 
 const struct option_row option_rows[] = {
-	{ "json", 0, "[FILE|-]", "aitbs", "write JSON, to stdout or FILE" },
+	{ "json", 0, "[FILE|-]", "aitbsv", "write JSON, to stdout or FILE" },
 	{ "tag", 't', "TAG", "tb", "only this tag; ? and * as in !poolused" },
 	{ "size", 's', "N", "b", "only blocks of N bytes, header included" },
 	{ "state", 0, "STATE", "b", "in-use (default with --tag), free, cached" },
@@ -27,14 +27,14 @@ const struct option_row option_rows[] = {
 	{ "modules", 0, NULL, "i", "loaded modules" },
 	{ "devices", 0, NULL, "i", "drivers and their devices" },
 	{ "unloaded", 0, NULL, "i", "unloaded modules" },
-	{ "pooltag", 0, "FILE", "atbs", "meanings of tags, as in pooltag.txt" },
-	{ "symbols", 0, "FILE", "aitbs", "the kernel's ISF symbol file: .json, .xz, .gz" },
-	{ "jobs", 'j', "N", "aitbs", "threads; all processors by default" },
-	{ "color", 0, "WHEN", "aitbs", "auto, always or never" },
-	{ "width", 'w', "N", "aitbs", "columns of the text; the terminal's by default" },
-	{ "quiet", 'q', NULL, "aitbs", "no progress on stderr" },
-	{ "help", 'h', NULL, "aitbs", "this text" },
-	{ "version", 'V', NULL, "aitbs", "the version" },
+	{ "pooltag", 0, "FILE", "atbsv", "meanings of tags, as in pooltag.txt" },
+	{ "symbols", 0, "FILE", "aitbsv", "the kernel's ISF symbol file: .json, .xz, .gz" },
+	{ "jobs", 'j', "N", "aitbsv", "threads; all processors by default" },
+	{ "color", 0, "WHEN", "aitbsv", "auto, always or never" },
+	{ "width", 'w', "N", "aitbsv", "columns of the text; the terminal's by default" },
+	{ "quiet", 'q', NULL, "aitbsv", "no progress on stderr" },
+	{ "help", 'h', NULL, "aitbsv", "this text" },
+	{ "version", 'V', NULL, "aitbsv", "the version" },
 };
 const size_t nr_option_rows = sizeof option_rows / sizeof option_rows[0];
 

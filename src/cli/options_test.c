@@ -23,6 +23,7 @@ const struct command commands[] = {
 	{ "tags", no_command, "FILE... [TAG]", "", 1, WORD_TAG },
 	{ "blocks", no_command, "FILE... [TAG]", "", 1, WORD_TAG },
 	{ "show", no_command, "FILE... ADDRESS", "", 2, WORD_ADDRESS },
+	{ "verify", no_command, "FILE...", "", 1, WORD_NONE },
 	{ "help", NULL, "[COMMAND]", "", 0, WORD_COMMAND },
 };
 const size_t nr_commands = sizeof commands / sizeof commands[0];
@@ -64,6 +65,8 @@ static const struct {
 	{ "show --json o.json d.dmp 0x1000", "d.dmp", "o.json", true },
 	{ "blocks d.dmp --all --json --jobs 1", "d.dmp", NULL, true },
 	{ "info --json out.json d.dmp", "d.dmp", "out.json", true },
+	{ "verify --json out.json d.dmp", "d.dmp", "out.json", true },
+	{ "verify d.dmp --json --pooltag p.txt", "d.dmp", NULL, true },
 	{ "tags d.dmp Io --json out.json", "d.dmp", "out.json", true },
 };
 
@@ -95,6 +98,7 @@ static const char *const bad[] = {
 	"blocks d.dmp --pool=swimming", "analyze d.dmp --color=red",
 	"analyze d.dmp --jobs=0", "analyze d.dmp --width=3", "analyze d.dmp --quiet=1",
 	"info d.dmp --tag=Io", "analyze d.dmp --top=3", "show d.dmp 0 --all",
+	"verify", "verify d.dmp --all", "verify d.dmp --tag=Io",
 	"a b c d e f g h i j",
 };
 

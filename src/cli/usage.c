@@ -8,7 +8,8 @@
 
 static const char exit_text[] =
 	"\nExit status: 0 done; 1 nothing found; 2 usage error; 3 not a dump;\n"
-	"4 unreadable or damaged (what could be read has been reported); 5 unsupported;\n"
+	"4 unreadable or damaged, or verify found contradictions (what could be read has\n"
+	"been reported); 5 unsupported;\n"
 	"6 out of memory.\n";
 
 static void print_option(FILE *out, const struct option_row *row)
@@ -48,7 +49,8 @@ static void print_all(FILE *out)
 	print_options(out, NULL, true);
 	for (size_t i = 0; i < nr_commands; i++) {
 		if (!commands[i].run || !strcmp(commands[i].name, "show") ||
-		    !strcmp(commands[i].name, "analyze"))
+		    !strcmp(commands[i].name, "analyze") ||
+		    !strcmp(commands[i].name, "verify"))
 			continue;
 		fprintf(out, "\nOptions of %s:\n", commands[i].name);
 		print_options(out, &commands[i], false);

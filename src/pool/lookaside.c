@@ -122,7 +122,11 @@ static void list_walk(struct lookasides *l, uint64_t va, enum block_state state)
 	}
 	if (!entry && n == h.depth)
 		return;
-	l->pool->lists.lookasides_bad++;
+	/* an entry that cannot be read contradicts nothing */
+	if (entry && vm_word(&l->os->vm, entry, ptr, &h.next, NULL))
+		l->pool->lists.lookasides_cut++;
+	else
+		l->pool->lists.lookasides_bad++;
 	l->pool->lists.unreached += h.depth > n ? h.depth - n : 0;
 }
 

@@ -104,6 +104,8 @@ static void json_lists(struct jot *j, json_t *pool, const struct pool_lists *l)
 	jot_va_or_null(j, o, "first_bad_va", l->first_bad_va);
 	jot_count(j, o, "lookasides", l->lookasides);
 	jot_count(j, o, "lookasides_bad", l->lookasides_bad);
+	jot_count(j, o, "lookasides_cut", l->lookasides_cut);
+	jot_count(j, o, "unreached", l->unreached);
 	jot_count(j, o, "pending_frees", l->pending_frees);
 }
 

@@ -95,6 +95,7 @@ struct pool_lists {             /* free lists and lookaside lists */
 	uint64_t first_bad_va;
 	uint64_t lookasides;    /* lists walked                      */
 	uint64_t lookasides_bad;
+	uint64_t lookasides_cut;        /* an entry of theirs is absent or paged out */
 	uint64_t unreached;     /* blocks that lists count, behind an entry that cannot be read:
 	                           they are among those in use                                */
 	uint64_t pending_frees;

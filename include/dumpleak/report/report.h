@@ -11,6 +11,7 @@
 #include "dumpleak/mine/mine.h"
 #include "dumpleak/pool/ledger.h"
 #include "dumpleak/pool/pool.h"
+#include "dumpleak/pool/verify.h"
 #include "dumpleak/report/paper.h"
 #include "dumpleak/report/tagnames.h"
 
@@ -79,6 +80,12 @@ void tags_text(const struct report_input *in, const struct tags_view *view,
 	       struct paper *p);
 enum dl_status tags_json(const struct report_input *in, const struct tags_view *view,
 			 FILE *out);
+
+/** verify_text / verify_json - what contradicts itself in the pool */
+void verify_text(const struct report_input *in, const struct pool_check *check,
+		 struct paper *p);
+enum dl_status verify_json(const struct report_input *in, const struct pool_check *check,
+			   FILE *out);
 
 /* One word of a block's contents. */
 struct shown_word {
