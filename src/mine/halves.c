@@ -33,6 +33,7 @@ struct pairs {
 	size_t kernel;
 	struct half low, high;
 	uint64_t *sorted;       /* the words, by low half first */
+	uint64_t *apart;        /* words that begin in the middle of one */
 };
 
 static bool nearly(size_t part, size_t all, unsigned percent)
@@ -237,29 +238,38 @@ static bool pairs_init(struct pairs *p, size_t n)
 {
 	p->n = n;
 	p->sorted = malloc((n + 1) * sizeof *p->sorted);
+	p->apart = malloc((n + 1) * sizeof *p->apart);
 	p->low.sorted = malloc((n + 1) * sizeof *p->low.sorted);
 	p->high.sorted = malloc((n + 1) * sizeof *p->high.sorted);
-	return p->sorted && p->low.sorted && p->high.sorted;
+	return p->sorted && p->apart && p->low.sorted && p->high.sorted;
 }
 
 static void pairs_deinit(struct pairs *p)
 {
 	free(p->sorted);
+	free(p->apart);
 	free(p->low.sorted);
 	free(p->high.sorted);
 }
 
-static void pairs_load(struct pairs *p, const uint64_t *words)
+static void pairs_count(struct pairs *p, const uint64_t *words)
 {
 	p->words = words;
 	p->set = p->kernel = 0;
+	for (size_t k = 0; k < p->n; k++) {
+		p->set += words[k] != 0;
+		p->kernel += is_kernel(p, words[k]);
+	}
+}
+
+static void pairs_load(struct pairs *p, const uint64_t *words)
+{
+	pairs_count(p, words);
 	p->low.n = p->high.n = p->n;
 	p->low.distinct = p->high.distinct = 0;
 	for (size_t k = 0; k < p->n; k++) {
 		p->low.sorted[k] = (uint32_t)words[k];
 		p->high.sorted[k] = (uint32_t)(words[k] >> 32);
-		p->set += words[k] != 0;
-		p->kernel += is_kernel(p, words[k]);
 	}
 	memcpy(p->sorted, words, p->n * sizeof *words);
 	qsort(p->sorted, p->n, sizeof *p->sorted, by_low);
@@ -267,34 +277,79 @@ static void pairs_load(struct pairs *p, const uint64_t *words)
 	half_judge(&p->high, p->c->s->class.blocks);
 }
 
-/* Columns and their words anew: @two says which words become two. */
-static bool split(struct miner *m, struct mined *c, const bool *two)
+/* What the sampled block @k has at @slot. */
+static uint64_t word_at(const struct mined *c, struct slot slot, size_t k)
+{
+	const uint64_t *w = &c->sample_words[slot.off / 8 * c->cap_sample + k];
+	uint64_t v = slot.off % 8 ? *w >> 32 : *w;
+
+	if (slot.width == 4)
+		return (uint32_t)v;
+	return slot.off % 8 ? v | w[c->cap_sample] << 32 : v;
+}
+
+/* In a packed structure: addresses that begin in the middle of a word. */
+static bool is_address(struct pairs *p, unsigned off)
+{
+	struct slot slot = { .off = (uint16_t)off, .width = 8 };
+
+	if (off + 8 > p->c->mined_bytes)
+		return false;
+	for (size_t k = 0; k < p->n; k++)
+		p->apart[k] = word_at(p->c, slot, k);
+	pairs_count(p, p->apart);
+	return nearly(p->kernel, p->n, 50) && nearly(p->kernel, p->set, 95) && are_mapped(p);
+}
+
+static unsigned add(const struct miner *m, struct slot *slots, unsigned nr, unsigned off,
+		    uint8_t width)
+{
+	slots[nr] = (struct slot){ (uint16_t)off, width, m->rule };
+	if (width == 4)
+		slots[nr].rule = off % 8 ? &m->high : &m->low;
+	return nr + 1;
+}
+
+/* From one column to the next; returns how many there are. */
+static unsigned divide(struct pairs *p, struct slot slots[MAX_COLUMNS])
+{
+	const struct miner *m = p->m;
+	unsigned nr = 0, off = 0;
+
+	while (off < p->c->mined_bytes) {
+		if (off % 8 == 0) {
+			pairs_load(p, &p->c->sample_words[off / 8 * p->c->cap_sample]);
+			if (!holds_two(p) && !is_address(p, off + 4)) {
+				nr = add(m, slots, nr, off, 8);
+				off += 8;
+				continue;
+			}
+		} else if (is_address(p, off)) {
+			nr = add(m, slots, nr, off, 8);
+			off += 8;
+			continue;
+		}
+		nr = add(m, slots, nr, off, 4);
+		off += 4;
+	}
+	return nr;
+}
+
+/* The sampled words in the order of the new columns. */
+static bool rearrange(struct mined *c, const struct slot *slots, unsigned nr)
 {
 	size_t cap = c->cap_sample;
-	uint64_t *words = calloc(cap * c->nr_columns + 1, sizeof *words);
-	unsigned col = 0;
+	uint64_t *words = calloc(cap * nr + 1, sizeof *words);
 
 	if (!words)
 		return false;
-	for (unsigned n = 0; n < c->nr_words; n++) {
-		const uint64_t *from = &c->sample_words[n * cap];
-		struct slot whole = { .off = (uint16_t)(n * 8), .width = 8, .rule = m->rule };
-
-		c->slots[col] = whole;
-		if (!two[n]) {
-			memcpy(&words[col++ * cap], from, c->nr_sample * sizeof *from);
-			continue;
-		}
-		c->slots[col] = (struct slot){ whole.off, 4, &m->low };
-		c->slots[col + 1] = (struct slot){ (uint16_t)(whole.off + 4), 4, &m->high };
-		for (size_t k = 0; k < c->nr_sample; k++) {
-			words[col * cap + k] = (uint32_t)from[k];
-			words[(col + 1) * cap + k] = from[k] >> 32;
-		}
-		col += 2;
-	}
+	for (unsigned col = 0; col < nr; col++)
+		for (size_t k = 0; k < c->nr_sample; k++)
+			words[col * cap + k] = word_at(c, slots[col], k);
 	free(c->sample_words);
 	c->sample_words = words;
+	memcpy(c->slots, slots, nr * sizeof *slots);
+	c->nr_columns = nr;
 	c->halves = true;
 	return true;
 }
@@ -302,20 +357,17 @@ static bool split(struct miner *m, struct mined *c, const bool *two)
 bool halves_split(struct miner *m, struct mined *c)
 {
 	struct pairs p = { .m = m, .c = c };
-	bool two[MAX_WORDS] = { false }, fine;
-	unsigned columns = c->nr_words;
+	struct slot slots[MAX_COLUMNS];
+	unsigned nr = 0;
+	bool fine;
 
 	if (m->rule->width != 8 || !c->nr_sample)
 		return true;
 	fine = pairs_init(&p, c->nr_sample);
-	for (unsigned n = 0; n < c->nr_words && fine; n++) {
-		pairs_load(&p, &c->sample_words[n * c->cap_sample]);
-		two[n] = holds_two(&p);
-		columns += two[n];
-	}
+	if (fine)
+		nr = divide(&p, slots);
 	pairs_deinit(&p);
-	if (!fine || columns == c->nr_words)
+	if (!fine || nr == c->nr_words)
 		return fine;
-	c->nr_columns = columns;
-	return split(m, c, two);
+	return rearrange(c, slots, nr);
 }

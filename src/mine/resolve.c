@@ -120,11 +120,12 @@ static void read_hop(const struct miner *m, struct worker *w, const struct mined
 
 	if (bytes > n)
 		bytes = (size_t)n;
-	if (bytes > page_left)
-		bytes = page_left;
-	if (vm_page(&w->vm, va, &page, NULL))
-		return;
-	memcpy(raw, page + va % PAGE_BYTES, bytes);
+	if (bytes <= page_left || vm_read(&w->vm, va, raw, bytes, NULL)) {
+		bytes = bytes < page_left ? bytes : page_left;
+		if (vm_page(&w->vm, va, &page, NULL))
+			return;
+		memcpy(raw, page + va % PAGE_BYTES, bytes);
+	}
 	for (unsigned off = 0; off + width <= bytes; off += width) {
 		uint64_t v = le_word(raw + off, width);
 		struct leads part = { .nr = 0 };

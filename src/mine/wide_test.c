@@ -198,6 +198,41 @@ static void test_one_or_two(void **state)
 	fake_deinit(&m.f);
 }
 
+/* Without padding: addresses begin in the middle of words. */
+static void test_unaligned(void **state)
+{
+	static const uint32_t offsets[] = { 0, 4, 12, 20, 24, 32 };
+	static const enum column_kind kinds[] = {
+		COLUMN_COUNTER, COLUMN_POINTER, COLUMN_POINTER, COLUMN_CONSTANT,
+		COLUMN_POINTER, COLUMN_UNWRITTEN,
+	};
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Tight", POOL_NONPAGED, 0x28 + 8);
+
+		fill_stale(&m.f, va, 0x30);
+		put32(&m.f, va, i);
+		put64(&m.f, va + 4, m.event[i % 3]);
+		put64(&m.f, va + 12, m.driver->image_base + 0x1100);
+		put32(&m.f, va + 20, 77);
+		put64(&m.f, va + 24, m.device->va);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Tight", 2, &d);
+	assert_int_equal(d.s->nr_columns, 7);
+	d.s->nr_columns = 6;
+	check_kinds(d.s, kinds, offsets, 6);
+	assert_string_equal(d.s->owners[0].path,
+			    "+0x4 -> KEVENT in extension (+0x10, +0x30, +0x50)");
+	assert_string_equal(d.s->owners[0].evidence[1].path, "+0x18 -> device object");
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
 static void test_file_and_irp(void **state)
 {
 	const struct io_layout *l;
@@ -370,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_packed),
 		cmocka_unit_test(test_one_or_two),
+		cmocka_unit_test(test_unaligned),
 		cmocka_unit_test(test_file_and_irp),
 		cmocka_unit_test(test_list_and_hops),
 		cmocka_unit_test(test_across_pages),
