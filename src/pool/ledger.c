@@ -128,6 +128,27 @@ static bool add_walked(const struct pool *pool, struct tag_map *m)
 	return true;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A heap's blocks are larger than what was asked for and is counted. */
+static bool take_slack(const struct pool *pool, struct tag_map *m)
+{
+	for (size_t i = 0; i < pool->nr_slack; i++) {
+		struct ledger_row *r = map_row(m, pool->slack[i].tag);
+
+		if (!r)
+			return false;
+		for (int k = 0; k < 2; k++) {
+			r->slack_bytes[k] = smaller(pool->slack[i].bytes[k], r->walked_bytes[k]);
+			r->walked_bytes[k] -= r->slack_bytes[k];
+		}
+	}
+	return true;
+}
+
 /*
  * PoolTrackTable and the big-page table are whole pages of nonpaged pool that
  * no row of the latter lists (seen in NT 5.2 memory).
@@ -160,11 +181,6 @@ static int by_tag(const void *a, const void *b)
 	return x->tag < y->tag ? -1 : x->tag > y->tag;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void sum_up(struct ledger *l)
 {
 	for (size_t i = 0; i < l->nr; i++) {
@@ -186,6 +202,7 @@ static void sum_up(struct ledger *l)
 			l->carved_bytes += r->carved_bytes[k];
 			l->cached_bytes += r->cached_bytes[k];
 		}
+		l->slack_bytes += r->slack_bytes[0] + r->slack_bytes[1];
 		l->table_bytes += r->table_bytes;
 		l->tags_total += anything;
 		l->tags_matched += anything && r->matches;
@@ -196,7 +213,7 @@ enum dl_status ledger_make(const struct pool *pool, struct ledger *out,
 			   struct dl_err *err)
 {
 	struct tag_map m = { 0 };
-	bool ok = map_grow(&m) && add_counted(pool, &m) && add_walked(pool, &m) &&
+	bool ok = map_grow(&m) && add_counted(pool, &m) && add_walked(pool, &m) && take_slack(pool, &m) &&
 		  add_tables(pool, &m);
 
 	free(m.slot);

@@ -288,6 +288,25 @@ static void test_uncounted(void **state)
 	check_sums(&m->ledger);
 }
 
+/* In a heap what counts is the size that the header says, not the slot's. */
+static void test_slack(void **state)
+{
+	struct made *m = *state;
+	struct slack_row slack = { TAG_A, { 0x30, 0 } };
+	const struct ledger_row *r;
+
+	m->pool->slack = &slack;
+	m->pool->nr_slack = 1;
+	count(m, TAG_A, 0, 2, 0x50);
+	block(m, TAG_A, POOL_NONPAGED, BLOCK_IN_USE, BLOCK_LFH, 0x40);
+	block(m, TAG_A, POOL_NONPAGED, BLOCK_IN_USE, BLOCK_VS, 0x40);
+	r = make(m, TAG_A);
+	assert_true(r->matches);
+	assert_int_equal(r->slack_bytes[0], 0x30);
+	assert_int_equal(m->ledger.slack_bytes, 0x30);
+	assert_int_equal(m->ledger.bytes_walked, 0x50);
+}
+
 static void test_tables(void **state)
 {
 	struct made *m = *state;
@@ -379,6 +398,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_big_table, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_extra, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_uncounted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),

@@ -123,7 +123,10 @@ static enum dl_status run_steps(struct steps *s, struct dl_err *err)
 		st = big_read(s->os, pool, &s->big, err);
 	if (st)
 		return st;
-	return pool->layout.allocator == ALLOCATOR_HEAP ? run_heap(s, err) : run_classic(s, err);
+	st = pool->layout.allocator == ALLOCATOR_HEAP ? run_heap(s, err) : run_classic(s, err);
+	if (!st && pool->heap.how)
+		st = slack_run(s->os, pool, &s->big, s->opts, err);
+	return st;
 }
 
 static void note_tables(struct pool *pool)

@@ -98,6 +98,9 @@ static void sums(const struct ledger *l, struct paper *p)
 		paper_field(p, "Of those found", "%s of the kernel's own tables, %s carved "
 			    "by headers", text_size(l->table_bytes, tables),
 			    text_size(l->carved_bytes, carved));
+	if (l->slack_bytes)
+		paper_field(p, "Rounding", "%s that the heap gave beyond what is counted; not "
+			    "among those found", text_size(l->slack_bytes, size));
 	if (l->cached_bytes)
 		paper_field(p, "Cached", "%s on lists of freed blocks: the counters say freed",
 			    text_size(l->cached_bytes, size));

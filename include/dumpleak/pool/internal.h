@@ -274,6 +274,12 @@ enum dl_status heap_scan(struct os *os, struct pool *pool, const struct survey *
 			 const struct big_table *big, const struct pool_options *opts,
 			 struct dl_err *err);
 
+/* --- slack.c ------------------------------------------------------------- */
+
+/** slack_run - pool->slack, of the blocks of a heap in use */
+enum dl_status slack_run(struct os *os, struct pool *pool, const struct big_table *big,
+			 const struct pool_options *opts, struct dl_err *err);
+
 /* --- freelist.c, lookaside.c, totals.c ------------------------------------ */
 
 /**

@@ -78,6 +78,12 @@ struct tracker_row {
 	uint64_t allocs[2], frees[2], bytes[2];
 };
 
+/* What blocks of a heap hold beyond what the kernel counts for them, by tag. */
+struct slack_row {
+	uint32_t tag;
+	uint64_t bytes[2];      /* nonpaged, paged */
+};
+
 struct pool_tables {            /* how the kernel's own tables were found */
 	bool tracker_known, big_known;
 	uint64_t tracker_va, big_va;
@@ -131,6 +137,8 @@ struct pool {
 	uint64_t faulty_pages;          /* all of them */
 	struct tracker_row *tracker;    /* by tag */
 	size_t nr_tracker;
+	struct slack_row *slack;        /* by tag; in the arena */
+	size_t nr_slack;
 	struct pool_tables tables;
 	struct pool_lists lists;
 	struct pool_heap heap;
