@@ -218,15 +218,21 @@ static bool is_user(const struct pairs *p)
 	return !p->low.orderly && nearly(user, p->set, 95);
 }
 
+/* What needs no look at the halves. */
+static bool is_plainly_one(const struct pairs *p)
+{
+	return !p->set || is_number(p) || is_time_or_text(p) ||
+	       (nearly(p->kernel, p->set, 95) && are_mapped(p));
+}
+
+/* Of others, with both halves judged. */
 static bool holds_two(const struct pairs *p)
 {
 	const struct half *high = &p->high;
 	uint32_t middle = high->sorted[p->n / 2];
 
-	if (!p->set || is_number(p) || is_time_or_text(p) || is_user(p))
-		return false;
-	if (nearly(p->kernel, p->set, 95) &&
-	    (are_mapped(p) || (high->distinct < 3 && middle != UINT32_MAX)))
+	if (is_user(p) ||
+	    (nearly(p->kernel, p->set, 95) && high->distinct < 3 && middle != UINT32_MAX))
 		return false;
 	if (!nearly(p->kernel, p->n, 1) || !p->kernel)
 		return p->low.orderly || high->orderly;
@@ -262,16 +268,15 @@ static void pairs_count(struct pairs *p, const uint64_t *words)
 	}
 }
 
-static void pairs_load(struct pairs *p, const uint64_t *words)
+static void pairs_sort(struct pairs *p)
 {
-	pairs_count(p, words);
 	p->low.n = p->high.n = p->n;
 	p->low.distinct = p->high.distinct = 0;
 	for (size_t k = 0; k < p->n; k++) {
-		p->low.sorted[k] = (uint32_t)words[k];
-		p->high.sorted[k] = (uint32_t)(words[k] >> 32);
+		p->low.sorted[k] = (uint32_t)p->words[k];
+		p->high.sorted[k] = (uint32_t)(p->words[k] >> 32);
 	}
-	memcpy(p->sorted, words, p->n * sizeof *words);
+	memcpy(p->sorted, p->words, p->n * sizeof *p->sorted);
 	qsort(p->sorted, p->n, sizeof *p->sorted, by_low);
 	half_judge(&p->low, p->c->s->class.blocks);
 	half_judge(&p->high, p->c->s->class.blocks);
@@ -310,27 +315,27 @@ static unsigned add(const struct miner *m, struct slot *slots, unsigned nr, unsi
 	return nr + 1;
 }
 
+static bool is_one(struct pairs *p, unsigned off)
+{
+	pairs_count(p, &p->c->sample_words[off / 8 * p->c->cap_sample]);
+	if (!is_plainly_one(p)) {
+		pairs_sort(p);
+		if (holds_two(p))
+			return false;
+	}
+	return !is_address(p, off + 4);
+}
+
 /* From one column to the next; returns how many there are. */
 static unsigned divide(struct pairs *p, struct slot slots[MAX_COLUMNS])
 {
-	const struct miner *m = p->m;
 	unsigned nr = 0, off = 0;
 
 	while (off < p->c->mined_bytes) {
-		if (off % 8 == 0) {
-			pairs_load(p, &p->c->sample_words[off / 8 * p->c->cap_sample]);
-			if (!holds_two(p) && !is_address(p, off + 4)) {
-				nr = add(m, slots, nr, off, 8);
-				off += 8;
-				continue;
-			}
-		} else if (is_address(p, off)) {
-			nr = add(m, slots, nr, off, 8);
-			off += 8;
-			continue;
-		}
-		nr = add(m, slots, nr, off, 4);
-		off += 4;
+		bool whole = off % 8 ? is_address(p, off) : is_one(p, off);
+
+		nr = add(p->m, slots, nr, off, whole ? 8 : 4);
+		off += whole ? 8 : 4;
 	}
 	return nr;
 }
