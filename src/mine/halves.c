@@ -240,24 +240,6 @@ static bool holds_two(const struct pairs *p)
 	return p->low.orderly && (p->low.few ? !low_tells_high(p) : lows_are_alike(p));
 }
 
-static bool pairs_init(struct pairs *p, size_t n)
-{
-	p->n = n;
-	p->sorted = malloc((n + 1) * sizeof *p->sorted);
-	p->apart = malloc((n + 1) * sizeof *p->apart);
-	p->low.sorted = malloc((n + 1) * sizeof *p->low.sorted);
-	p->high.sorted = malloc((n + 1) * sizeof *p->high.sorted);
-	return p->sorted && p->apart && p->low.sorted && p->high.sorted;
-}
-
-static void pairs_deinit(struct pairs *p)
-{
-	free(p->sorted);
-	free(p->apart);
-	free(p->low.sorted);
-	free(p->high.sorted);
-}
-
 static void pairs_count(struct pairs *p, const uint64_t *words)
 {
 	p->words = words;
@@ -361,18 +343,20 @@ static bool rearrange(struct mined *c, const struct slot *slots, unsigned nr)
 
 bool halves_split(struct miner *m, struct mined *c)
 {
-	struct pairs p = { .m = m, .c = c };
+	size_t n = c->nr_sample;
 	struct slot slots[MAX_COLUMNS];
-	unsigned nr = 0;
-	bool fine;
+	uint64_t *room;
+	unsigned nr;
 
-	if (m->rule->width != 8 || !c->nr_sample)
+	if (m->rule->width != 8 || !n)
 		return true;
-	fine = pairs_init(&p, c->nr_sample);
-	if (fine)
-		nr = divide(&p, slots);
-	pairs_deinit(&p);
-	if (!fine || nr == c->nr_words)
-		return fine;
-	return rearrange(c, slots, nr);
+	room = malloc(3 * n * sizeof *room);
+	if (!room)
+		return false;
+	nr = divide(&(struct pairs){
+			.m = m, .c = c, .n = n, .sorted = room, .apart = room + n,
+			.low.sorted = (uint32_t *)(room + 2 * n),
+			.high.sorted = (uint32_t *)(room + 2 * n) + n }, slots);
+	free(room);
+	return nr == c->nr_words || rearrange(c, slots, nr);
 }
