@@ -59,8 +59,7 @@ static enum dl_status catalog_build(struct steps *s, struct dl_err *err)
 
 static enum dl_status run_heap(struct steps *s, struct dl_err *err)
 {
-	return err_set(err, DL_UNSUPPORTED, "the pool of build %u is a segment heap, which is "
-		       "not supported yet", s->os->build);
+	return heap_scan(s->os, s->pool, &s->survey, &s->big, s->opts, err);
 }
 
 static enum dl_status classic_finish(struct steps *s, struct dl_err *err)
