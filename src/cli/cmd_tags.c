@@ -53,14 +53,25 @@ static uint64_t key_of(const struct session *s, const struct pool_class *c)
 	}
 }
 
-static bool fits(const struct options *o, const struct pool_class *c)
+/* Whether the kernel has ever counted an allocation of this tag in this pool. */
+static bool is_counted(const struct ledger *ledger, const struct pool_class *c)
 {
+	const struct ledger_row *row = ledger_row_of(ledger, c->tag);
+
+	return row && c->pool != POOL_SESSION && row->allocs[c->pool == POOL_PAGED];
+}
+
+static bool fits(const struct session *s, const struct pool_class *c)
+{
+	const struct options *o = s->opts;
+
 	if (o->has_tag && !tag_matches(o->tag, c->tag))
 		return false;
 	if (o->has_pool && o->pool != c->pool)
 		return false;
 	/* tags of free blocks are what is left of former owners */
-	if (!c->blocks && !c->cached_blocks && !o->ledger && o->sort != SORT_DIFF)
+	if (!c->blocks && !c->cached_blocks &&
+	    !((o->ledger || o->sort == SORT_DIFF) && is_counted(&s->ledger, c)))
 		return false;
 	return c->bytes >= o->min_bytes;
 }
@@ -84,7 +95,7 @@ static size_t missing_classes(const struct session *s, struct pool_class *out)
 		for (int k = 0; k < 2; k++) {
 			enum pool_kind pool = k ? POOL_PAGED : POOL_NONPAGED;
 
-			if (!row->counted_bytes[k] || has_class(&s->tags, row->tag, pool))
+			if (!row->allocs[k] || has_class(&s->tags, row->tag, pool))
 				continue;
 			out[n++] = (struct pool_class){
 				.tag = row->tag, .pool = pool, .any_size = true,
@@ -104,7 +115,7 @@ static enum dl_status choose(struct session *s, const struct classes *classes,
 			     const struct pool_class *extra, size_t more,
 			     struct tags_view *view)
 {
-	const struct options *o = s->opts;
+	uint64_t top = s->opts->top;
 	struct row *rows = arena_array(&s->arena, classes->nr + more + 1, sizeof *rows);
 	const struct pool_class **list =
 		arena_array(&s->arena, classes->nr + more + 1, sizeof *list);
@@ -116,11 +127,11 @@ static enum dl_status choose(struct session *s, const struct classes *classes,
 		const struct pool_class *c = i < classes->nr ? &classes->list[i]
 							     : &extra[i - classes->nr];
 
-		if (fits(o, c))
+		if (fits(s, c))
 			rows[n++] = (struct row){ c, key_of(s, c), i };
 	}
 	qsort(rows, n, sizeof *rows, by_key);
-	view->nr = o->top && n > o->top ? (size_t)o->top : n;
+	view->nr = top && n > top ? (size_t)top : n;
 	view->nr_more = n - view->nr;
 	view->rows = list;
 	for (size_t i = 0; i < view->nr; i++)

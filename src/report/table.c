@@ -58,6 +58,8 @@ void table_begin(struct table *t, struct paper *paper, unsigned indent,
 	}
 	scols_table_set_termforce(t->scols, SCOLS_TERMFORCE_ALWAYS);
 	scols_table_set_termwidth(t->scols, paper->width > indent ? paper->width - indent : 1);
+	/* all texts are printable, and a tag's \xNN must not be escaped again */
+	scols_table_enable_noencoding(t->scols, 1);
 	scols_table_set_column_separator(t->scols, "  ");
 	scols_table_enable_colors(t->scols, paper->colour);
 	for (size_t i = 0; i < n; i++) {

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { ROOM_FOR_ALL = 100 };    /* columns of a page */
+
 static void class_cells(struct table *t, const struct report_input *in,
 			const struct pool_class *c, bool with_size)
 {
@@ -83,12 +85,14 @@ static void plain_table(const struct report_input *in, const struct tags_view *v
 		{ "FREE", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT },
 		{ "MEANING", TABLE_WRAP },
 	};
+	bool with_meaning = !view->by_size || p->width >= ROOM_FOR_ALL;
 	struct table_column mine[10];
 	size_t n = 0;
 	struct table t;
 
+	/* with sizes a narrow page has no room for meanings */
 	for (size_t i = 0; i < 10; i++)
-		if (i != 2 || view->by_size)
+		if ((i != 2 || view->by_size) && (i != 9 || with_meaning))
 			mine[n++] = columns[i];
 	table_begin(&t, p, 0, mine, n);
 	for (size_t i = 0; i < view->nr; i++) {
@@ -99,7 +103,8 @@ static void plain_table(const struct report_input *in, const struct tags_view *v
 		class_cells(&t, in, c, view->by_size);
 		table_cell(&t, "%s", text_count(c->free_blocks, count));
 		table_cell(&t, "%s", text_count(c->cached_blocks, count));
-		meaning_cell(&t, in, c->tag);
+		if (with_meaning)
+			meaning_cell(&t, in, c->tag);
 	}
 	table_end(&t);
 }
