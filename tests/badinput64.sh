@@ -182,5 +182,25 @@ head -c $((size - 1)) "$F/c-x64-bitmap-kernel.img" >"$T/cut.dmp"
 run 4 info "$T/cut.dmp" --json - && expect "pages absent of a bitmap dump without its last byte" 1 "$(json dump.pages_absent)"
 expect "modules in it" "$modules" "$(json modules)"
 
+# 64 GB without a kernel: holes need not be read
+if truncate -s 64G "$T/bad-sparse" 2>/dev/null; then
+	SECONDS_MOST=5
+	bounded info "$T/bad-sparse"
+	expect "status of 64 GB of nothing" 3 $got
+	head -c 8192 "$F/c-x64-dump64.img" | dd of="$T/bad-sparse" conv=notrunc 2>/dev/null
+	# one run of 2^24 - 1 pages, and no page tables known
+	poke "$T/bad-sparse" 0x10 '\000\000\000\000\000\000\000\000'
+	poke "$T/bad-sparse" 0x80 '\000\000\000\000\000\000\000\000'
+	poke "$T/bad-sparse" 0x88 '\001\000\000\000'
+	poke "$T/bad-sparse" 0x90 '\377\377\377\000\000\000\000\000'
+	poke "$T/bad-sparse" 0x98 '\001\000\000\000\000\000\000\000\377\377\377\000\000\000\000\000'
+	bounded info "$T/bad-sparse"
+	[ $got -ne 124 ] && ok || not_ok "64 GB dump of holes: not done in $SECONDS_MOST seconds"
+	shows "no Windows kernel found: 167772"
+	SECONDS_MOST=10
+else
+	skip "no sparse files"
+fi
+
 rm -f "$T"/bad-* "$T/saved" "$T/cut.dmp"
 finish "bad input, 64-bit"

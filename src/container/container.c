@@ -189,6 +189,19 @@ uint64_t container_position(const struct container *container, uint64_t pfn)
 	return container->reader->position(container, pfn);
 }
 
+bool container_is_hole(struct container *container, uint64_t pfn, struct file_extent *extent)
+{
+	const struct reader *r = container->reader;
+	uint64_t off = r->file_off ? r->file_off(container, pfn) : UINT64_MAX;
+
+	if (off > UINT64_MAX - PAGE_BYTES)
+		return false;
+	if ((off < extent->first || off >= extent->end) &&
+	    !source_extent(container->source, off, extent))
+		*extent = (struct file_extent){ 0, UINT64_MAX, false };
+	return extent->is_hole && off + PAGE_BYTES <= extent->end;
+}
+
 bool container_is_slow(const struct container *container)
 {
 	if (container->reader->is_slow)

@@ -273,6 +273,11 @@ uint64_t dmp_position(const struct container *c, uint64_t pfn)
 	return page_off(c->state, pfn);
 }
 
+uint64_t dmp_file_off(struct container *c, uint64_t pfn)
+{
+	return page_off(c->state, pfn);
+}
+
 /* Pages of @n from @off on that the file still has. */
 static uint64_t held(uint64_t off, uint64_t n, uint64_t end)
 {

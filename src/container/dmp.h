@@ -64,6 +64,7 @@ enum dl_status dmp_page(struct container *c, uint64_t pfn, uint8_t *scratch,
 			const uint8_t **page, struct dl_err *err);
 enum dl_status dmp_run(struct container *c, uint64_t pfn, uint64_t *first, uint64_t *last);
 uint64_t dmp_position(const struct container *c, uint64_t pfn);
+uint64_t dmp_file_off(struct container *c, uint64_t pfn);
 void dmp_count(struct container *c, uint64_t *present, uint64_t *absent, bool *exact);
 
 /* What lies behind the header; c->state is a struct dmp. */

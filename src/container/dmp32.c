@@ -52,5 +52,6 @@ const struct reader dmp32_reader = {
 	.page = dmp_page,
 	.run = dmp_run,
 	.position = dmp_position,
+	.file_off = dmp_file_off,
 	.count = dmp_count,
 };

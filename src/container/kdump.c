@@ -389,6 +389,21 @@ static uint64_t kdump_position(const struct container *c, uint64_t pfn)
 	return layout_position(&part_of(k, pfn)->layout, pfn);
 }
 
+/* ELF only: kdump's pages are compressed, or have no bytes at all. */
+static uint64_t kdump_file_off(struct container *c, uint64_t pfn)
+{
+	struct kdump *k = c->state;
+	struct kdump_part *p = part_of(k, pfn);
+	struct file_range ranges[PAGE_RANGES];
+	size_t n;
+
+	if (!p->layout.is_elf || p->view != c->source ||
+	    layout_page(&p->layout, p->view, pfn, ranges, &n, NULL) ||
+	    n != 1 || ranges[0].n != PAGE_BYTES)
+		return UINT64_MAX;
+	return ranges[0].off;
+}
+
 static void kdump_count(struct container *c, uint64_t *present, uint64_t *absent,
 			bool *exact)
 {
@@ -415,5 +430,6 @@ const struct reader kdump_reader = {
 	.page = kdump_page,
 	.run = kdump_run,
 	.position = kdump_position,
+	.file_off = kdump_file_off,
 	.count = kdump_count,
 };

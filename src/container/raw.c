@@ -60,6 +60,11 @@ static uint64_t raw_position(const struct container *c, uint64_t pfn)
 	return pfn < nr_pages(c) ? pfn * PAGE_BYTES : UINT64_MAX;
 }
 
+static uint64_t raw_file_off(struct container *c, uint64_t pfn)
+{
+	return raw_position(c, pfn);
+}
+
 static void raw_count(struct container *c, uint64_t *present, uint64_t *absent,
 		      bool *exact)
 {
@@ -75,6 +80,7 @@ const struct reader raw_reader = {
 	.page = raw_page,
 	.run = raw_run,
 	.position = raw_position,
+	.file_off = raw_file_off,
 	.count = raw_count,
 };
 

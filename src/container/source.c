@@ -154,6 +154,11 @@ const char *source_remark(struct source *s)
 	return s->ops->remark ? s->ops->remark(s) : NULL;
 }
 
+bool source_extent(struct source *source, uint64_t off, struct file_extent *out)
+{
+	return source->ops->extent && source->ops->extent(source, off, out);
+}
+
 int source_fd(const struct source *source)
 {
 	return source->ops->fd ? source->ops->fd(source) : -1;

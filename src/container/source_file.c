@@ -4,7 +4,7 @@
  * by piece where not. What is no regular file is refused by its kind; FIFOs
  * are opened without blocking for that.
  */
-#define _GNU_SOURCE /* O_CLOEXEC and friends under -std=c11 */
+#define _GNU_SOURCE /* O_CLOEXEC, SEEK_DATA and friends under -std=c11 */
 #include "map_guard.h"
 #include "source_impl.h"
 
@@ -125,6 +125,28 @@ static int file_fd(const struct source *s)
 	return ((const struct file_source *)s)->fd;
 }
 
+/* ENXIO: no more data up to the end. Others: the file system cannot tell. */
+static bool file_extent_at(struct source *s, uint64_t off, struct file_extent *out)
+{
+	const struct file_source *f = file_of(s);
+	off_t data, hole;
+
+	if (off >= f->size_bytes)
+		return false;
+	data = lseek(f->fd, (off_t)off, SEEK_DATA);
+	if (data < 0 && errno != ENXIO)
+		return false;
+	out->first = off;
+	out->is_hole = data < 0 || (uint64_t)data > off;
+	if (out->is_hole) {
+		out->end = data < 0 ? f->size_bytes : (uint64_t)data;
+		return true;
+	}
+	hole = lseek(f->fd, (off_t)off, SEEK_HOLE);
+	out->end = hole < 0 ? f->size_bytes : (uint64_t)hole;
+	return out->end > off;
+}
+
 static void file_close(struct source *s)
 {
 	struct file_source *f = file_of(s);
@@ -144,6 +166,7 @@ static const struct source_ops file_ops = {
 	.end = file_end,
 	.damage = file_damage,
 	.fd = file_fd,
+	.extent = file_extent_at,
 };
 
 /* Failing is no error: pread() does the same, slower. */

@@ -26,6 +26,7 @@ struct source_ops {
 	enum dl_status (*damage_kind)(struct source *s); /* NULL: DL_IO */
 	const char *(*remark)(struct source *s);
 	int (*fd)(const struct source *s);
+	bool (*extent)(struct source *s, uint64_t off, struct file_extent *out);
 	size_t (*held_bytes)(struct source *s);
 	bool compressed;
 };

@@ -8,6 +8,7 @@
 #include "bitmap.h"
 #include "runs.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -140,6 +141,47 @@ static void test_shrinking_file(void **state)
 	(void)state;
 	check_shrinking(false);
 	check_shrinking(true);
+}
+
+/* 1 GB with data only around 512 MB, beginning and ending within pages. */
+static void test_holes(void **state)
+{
+	const uint64_t size = 1 << 30, at = (512 << 20) + 5 * PAGE_BYTES;
+	const size_t n = 64 << 10;
+	uint8_t *data = calloc(1, n);
+	struct file_extent e = { 0 };
+	struct container *c;
+	struct source *s;
+	char path[32];
+	int fd;
+
+	(void)state;
+	assert_non_null(data);
+	memset(data, 0x5a, n);
+	make_file(path, (struct bytes){ data, 1 });
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, (off_t)size), 0);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, data, n, (off_t)at), n);
+	close(fd);
+	free(data);
+	assert_int_equal(source_open_path(path, NULL, &s, NULL), DL_OK);
+	assert_int_equal(container_open_raw(s, 0, &c, NULL), DL_OK);
+	if (container_is_hole(c, 0, &e)) {
+		assert_true(e.end > (uint64_t)256 << 20 && e.end <= at);
+		assert_true(container_is_hole(c, (at >> PAGE_SHIFT) / 2, &e));
+		for (uint64_t pfn = at >> PAGE_SHIFT; pfn < (at + n) >> PAGE_SHIFT; pfn++)
+			assert_false(container_is_hole(c, pfn, &e));
+		assert_true(container_is_hole(c, (size >> PAGE_SHIFT) - 1, &e));
+		assert_int_equal(e.end, size);
+		assert_false(source_extent(s, size, &e));
+	} else {
+		print_message("this file system has no holes\n");
+	}
+	assert_false(container_is_hole(c, UINT64_MAX, &e));
+	container_close(c);
+	source_close(s);
+	unlink(path);
 }
 
 /* A borrowed page of a cut file reads as zeros, and the source says why. */
@@ -295,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_empty_and_forbidden_files),
 		cmocka_unit_test(test_names_are_one_line),
 		cmocka_unit_test(test_shrinking_file),
+		cmocka_unit_test(test_holes),
 		cmocka_unit_test(test_borrowed_page_of_a_cut_file),
 		cmocka_unit_test(test_many_sources),
 		cmocka_unit_test(test_runs_resolve_overlaps),

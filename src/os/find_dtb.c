@@ -208,6 +208,7 @@ enum dl_status kernel_scan_run(struct phys *phys, uint16_t machine,
 		.decoder = machine == MACHINE_I386 ? NULL : scan->decoder,
 	};
 	uint64_t first, last, pfn = 0, present = 0, absent;
+	struct file_extent extent = { 0 };
 	bool exact;
 
 	container_count(phys->container, &present, &absent, &exact);
@@ -218,7 +219,8 @@ enum dl_status kernel_scan_run(struct phys *phys, uint16_t machine,
 			if (scan->nr_pages++ % 4096 == 0)
 				progress_step(progress, "searching for the kernel",
 					      (size_t)scan->nr_pages, (size_t)present);
-			scan_page(&s, pfn);
+			if (!container_is_hole(phys->container, pfn, &extent))
+				scan_page(&s, pfn);
 		}
 	}
 	return s.done ? DL_OK : DL_END;

@@ -182,6 +182,14 @@ enum dl_status container_run(struct container *container, uint64_t pfn,
  */
 uint64_t container_position(const struct container *container, uint64_t pfn);
 
+/**
+ * container_is_hole - page @pfn lies in a hole of its file: zeros, without reading
+ * @extent: zeroed at first, the caller's; holds the last answer for the next page
+ * False wherever that is not known.
+ */
+bool container_is_hole(struct container *container, uint64_t pfn,
+		       struct file_extent *extent);
+
 /** container_is_slow - out-of-order access costs much (compressed): see above */
 bool container_is_slow(const struct container *container);
 

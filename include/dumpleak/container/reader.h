@@ -34,6 +34,8 @@ struct reader {
 	enum dl_status (*run)(struct container *c, uint64_t pfn, uint64_t *first,
 			      uint64_t *last);
 	uint64_t (*position)(const struct container *c, uint64_t pfn);
+	/* Where in the file the page's bytes are, plain and in one piece, or UINT64_MAX. */
+	uint64_t (*file_off)(struct container *c, uint64_t pfn);
 	void (*count)(struct container *c, uint64_t *present, uint64_t *absent,
 		      bool *exact);
 	bool (*is_slow)(const struct container *c);

@@ -85,6 +85,18 @@ enum dl_status source_size(struct source *source, uint64_t *size_bytes,
  */
 const char *source_damage(struct source *source);
 
+/* A stretch of a file: all data, or all hole, which reads as zeros. */
+struct file_extent {
+	uint64_t first, end;    /* end exclusive */
+	bool is_hole;
+};
+
+/**
+ * source_extent - what the stretch from @off on is, as the file system says
+ * Nothing is read. False where nobody knows: compressed sources, no such call.
+ */
+bool source_extent(struct source *source, uint64_t off, struct file_extent *out);
+
 /** source_fd - a readable descriptor of a plain file, -1 for every other kind */
 int source_fd(const struct source *source);
 
