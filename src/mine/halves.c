@@ -21,7 +21,7 @@ enum {
 struct half {
 	uint32_t *sorted;
 	size_t n, distinct;
-	bool few, orderly;
+	bool few, orderly, random;
 };
 
 /* The words of one column while it is judged. */
@@ -103,6 +103,19 @@ static size_t count_few(struct half *h)
 	return sum;
 }
 
+/* A hash or the like: as many of each size. */
+static bool is_random(const struct half *h)
+{
+	size_t found[16] = { 0 };
+
+	for (size_t i = 0; i < h->n; i++)
+		found[h->sorted[i] >> 28]++;
+	for (int i = 0; i < 16; i++)
+		if (found[i] * 32 < h->n)
+			return false;
+	return true;
+}
+
 static void half_judge(struct half *h, uint64_t blocks)
 {
 	size_t small = 0;
@@ -111,6 +124,7 @@ static void half_judge(struct half *h, uint64_t blocks)
 	h->few = nearly(count_few(h), h->n, 98) && h->distinct * 4 <= h->n;
 	while (small < h->n && h->sorted[small] < 0x10000)
 		small++;
+	h->random = is_random(h);
 	h->orderly = h->few || nearly(small, h->n, 99) || is_dense(h, blocks);
 }
 
@@ -230,14 +244,16 @@ static bool holds_two(const struct pairs *p)
 {
 	const struct half *high = &p->high;
 	uint32_t middle = high->sorted[p->n / 2];
+	bool low;
 
 	if (is_user(p) ||
 	    (nearly(p->kernel, p->set, 95) && high->distinct < 3 && middle != UINT32_MAX))
 		return false;
+	low = p->low.orderly || (p->low.random && !high->random);
 	if (!nearly(p->kernel, p->n, 1) || !p->kernel)
-		return p->low.orderly || high->orderly;
+		return low || high->orderly;
 	/* addresses among others: of a union, or what is left in padding */
-	return p->low.orderly && (p->low.few ? !low_tells_high(p) : lows_are_alike(p));
+	return low && (p->low.few ? !low_tells_high(p) : lows_are_alike(p));
 }
 
 static void pairs_count(struct pairs *p, const uint64_t *words)

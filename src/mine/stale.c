@@ -22,6 +22,7 @@ enum {
 	                           of numbers, text and addresses            */
 	MANY = 64,              /* values: that is much                      */
 	MANY_SHARE = 4,         /* and so is another one in every fourth block */
+	RANDOM_MIN = 128,       /* sampled blocks, to see that numbers are random */
 };
 static const double KIND_SHARE = 0.02;  /* of what varies, to be a kind in it */
 static const double WRITTEN_SHARE = 0.5;/* one value that is not zero in so many */
@@ -207,6 +208,22 @@ static bool looks_stale(const struct rest *r, const struct acc *a, double foreig
 	return mixture(r) >= kinds && is_motley(r);
 }
 
+/* Hashes and the like: of any size, all alike. What lies around clusters. */
+static bool is_random(const struct mined *c, unsigned col)
+{
+	unsigned shift = 8u * c->slots[col].width - 4;
+	size_t found[16] = { 0 };
+
+	if (c->nr_sample < RANDOM_MIN)
+		return false;
+	for (size_t k = 0; k < c->nr_sample; k++)
+		found[c->sample_words[col * c->cap_sample + k] >> shift & 15]++;
+	for (int i = 0; i < 16; i++)
+		if (found[i] * 32 < c->nr_sample || found[i] * 8 > c->nr_sample)
+			return false;
+	return true;
+}
+
 /* How differently two columns divide into kinds of words: 0 alike, 2 not at all. */
 static double distance(const struct acc *a, const struct acc *b)
 {
@@ -272,7 +289,8 @@ static void find_stale(struct mined *c, const struct rest *rests)
 		unsigned kinds = (tail && many) || is_like_slack(c, col) ? MIXTURE_COARSE
 					: tail ? MIXTURE_TAIL : MIXTURE;
 
-		c->unwritten[col] = looks_stale(&rests[col], a, foreign, kinds);
+		c->unwritten[col] = looks_stale(&rests[col], a, foreign, kinds) &&
+				    !is_random(c, col);
 		tail = tail && (c->unwritten[col] || a->kinds[WORD_ZERO] == a->n);
 		if (c->unwritten[col] &&
 		    share_of(rests[col].blocks, a->n) > c->stale_share)
