@@ -102,7 +102,7 @@ static enum dl_status make_view(struct session *s, struct show_view *view)
 		return no_block(s, view->asked_va);
 	view->has_block = true;
 	view->klass = class_of(s, view->index);
-	view->header_readable = catalog_how(c, view->index) == BLOCK_PAGE &&
+	view->header_readable = block_has_header(catalog_how(c, view->index)) &&
 		!vm_read(&s->os.vm, catalog_va(c, view->index), view->header,
 			 s->pool.layout.header.header_bytes, NULL);
 	return read_words(s, view);

@@ -3,7 +3,7 @@
  * One block of the catalog to one line, as text or JSON. Dumps have millions
  * of blocks and a line is written for each: no library, no printf().
  */
-#include "dumpleak/report/report.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -67,7 +67,7 @@ size_t block_json(const struct pool *pool, size_t i, char out[BLOCK_LINE_MAX])
 
 	put(&pen, "{\"va\":\"0x");
 	put_hex(&pen, pool_user_va(pool, i), 1);
-	if (b.how == BLOCK_PAGE) {
+	if (block_has_header(b.how)) {
 		put(&pen, "\",\"header_va\":\"0x");
 		put_hex(&pen, b.va, 1);
 		put(&pen, "\",\"size_bytes\":");
@@ -83,6 +83,10 @@ size_t block_json(const struct pool *pool, size_t i, char out[BLOCK_LINE_MAX])
 	put(&pen, block_state_name(b.state));
 	put(&pen, "\",\"how\":\"");
 	put(&pen, block_how_name(b.how));
+	if (cached_list_name(b.state)) {
+		put(&pen, "\",\"list\":\"");
+		put(&pen, cached_list_name(b.state));
+	}
 	put(&pen, "\"}\n");
 	return (size_t)(pen.p - out);
 }
@@ -127,7 +131,8 @@ size_t block_line(const struct pool *pool, size_t i, char out[BLOCK_LINE_MAX])
 	pad(&pen, from, 4);
 	put(&pen, "  ");
 	from = pen.p;
-	put(&pen, b.state == BLOCK_PARKED ? "parked" : block_state_name(b.state));
+	put(&pen, b.state == BLOCK_PARKED ? "parked" : b.state == BLOCK_DELAYED ? "delayed"
+	    : block_state_name(b.state));
 	pad(&pen, from, 8);
 	from = pen.p;
 	put(&pen, pool_kind_name(b.pool));

@@ -27,6 +27,7 @@ static void json_states(struct jot *j, json_t *parent, const char *key,
 	jot_count(j, o, "free", by_state[BLOCK_FREE]);
 	jot_count(j, o, "cached", by_state[BLOCK_CACHED]);
 	jot_count(j, o, "parked", by_state[BLOCK_PARKED]);
+	jot_count(j, o, "delayed", by_state[BLOCK_DELAYED]);
 }
 
 static void json_free_by_size(struct jot *j, json_t *parent, const struct pool_totals *t)
@@ -90,6 +91,13 @@ static void json_tables(struct jot *j, json_t *pool, const struct pool_tables *t
 	jot_va_or_null(j, o, "tracker", t->tracker_known ? t->tracker_va : 0);
 	jot_va_or_null(j, o, "big_pages", t->big_known ? t->big_va : 0);
 	jot_text(j, o, "big_pages_how", t->big_how);
+	jot_count(j, o, "tracker_tables", t->tracker_tables);
+	jot_va_or_null(j, o, "tracker_expansion", t->expansion_va);
+	jot_count(j, o, "tracker_rows", t->tracker_rows);
+	jot_count(j, o, "tracker_rows_absent", t->tracker_absent);
+	jot_count(j, o, "big_pages_rows", t->big_rows);
+	jot_count(j, o, "big_pages_free", t->big_free);
+	jot_count(j, o, "big_pages_absent", t->big_absent);
 	jot_count(j, o, "big_pages_used", t->big_used);
 	jot_count(j, o, "big_pages_bad", t->big_bad);
 }
@@ -109,6 +117,54 @@ static void json_lists(struct jot *j, json_t *pool, const struct pool_lists *l)
 	jot_count(j, o, "pending_frees", l->pending_frees);
 }
 
+static void json_votes(struct jot *j, json_t *parent, const char *key, bool known,
+		       uint64_t votes, uint64_t voters)
+{
+	json_t *o = jot_object(j, parent, key);
+
+	jot_bool(j, o, "known", known);
+	jot_count(j, o, "votes", votes);
+	jot_count(j, o, "voters", voters);
+}
+
+/* Keys are disguises of one boot: that they were found is told, not their values. */
+static void json_heap(struct jot *j, json_t *pool, const struct pool_heap *h)
+{
+	json_t *o;
+
+	if (!h->how) {
+		jot_null(j, pool, "heap");
+		return;
+	}
+	o = jot_object(j, pool, "heap");
+	jot_text(j, o, "how", h->how);
+	jot_va_or_null(j, o, "state", h->state_va);
+	json_votes(j, o, "heap_key", h->heap_key_known, h->heap_key_votes,
+		   h->heap_key_voters);
+	json_votes(j, o, "lfh_key", h->lfh_key_known, h->lfh_key_votes, h->lfh_key_voters);
+	jot_count(j, o, "heaps", h->heaps);
+	jot_count(j, o, "segments", h->segments);
+	jot_count(j, o, "vs_subsegments", h->vs_subsegments);
+	jot_count(j, o, "lfh_subsegments", h->lfh_subsegments);
+	jot_count(j, o, "large", h->large);
+	jot_count(j, o, "carved_subsegments", h->carved_subsegments);
+	jot_count(j, o, "absent_subsegments", h->absent_subsegments);
+}
+
+static void json_by_how(struct jot *j, json_t *pool, const struct classes *classes)
+{
+	json_t *o;
+
+	if (!classes) {
+		jot_null(j, pool, "blocks_by_how");
+		return;
+	}
+	o = jot_object(j, pool, "blocks_by_how");
+	for (int how = 0; how < NR_BLOCK_HOWS; how++)
+		jot_count(j, o, block_how_name((enum block_how)how),
+			  blocks_by_how(classes, (enum block_how)how));
+}
+
 void json_pool(struct jot *j, json_t *root, const struct report_input *in)
 {
 	json_t *o;
@@ -120,6 +176,10 @@ void json_pool(struct jot *j, json_t *root, const struct report_input *in)
 	o = jot_object(j, root, "pool");
 	for (int kind = 0; kind < NR_POOL_KINDS; kind++)
 		json_totals(j, o, &in->pool->totals[kind], (enum pool_kind)kind);
+	json_by_how(j, o, in->classes);
+	json_heap(j, o, &in->pool->heap);
+	json_votes(j, o, "quota_cookie", in->pool->quota.cookie_known,
+		   in->pool->quota.votes, in->pool->quota.voters);
 	json_tables(j, o, &in->pool->tables);
 	json_lists(j, o, &in->pool->lists);
 }

@@ -16,6 +16,26 @@ static uint64_t header_value(const struct show_view *v, struct header_bits bits)
 	return le64(v->header) >> bits.shift & bits.mask;
 }
 
+static const char *no_header_words(enum block_how how)
+{
+	if (how == BLOCK_SPECIAL)
+		return "special pool, a page of its own";
+	return how == BLOCK_RANGE ? "whole pages of a heap, or a chunk that begins on a page"
+				  : "a big allocation, known from the big-page table";
+}
+
+static const char *how_words(enum block_how how)
+{
+	static const char *const words[NR_BLOCK_HOWS] = {
+		[BLOCK_PAGE] = "in a pool page", [BLOCK_BIG] = "big", [BLOCK_VS] = "a VS chunk",
+		[BLOCK_LFH] = "a slot of an LFH bucket", [BLOCK_RANGE] = "whole pages",
+		[BLOCK_CARVED] = "carved: known by its header alone",
+		[BLOCK_SPECIAL] = "special pool",
+	};
+
+	return words[how];
+}
+
 static void header_fields(const struct report_input *in, const struct show_view *v,
 			  struct paper *p)
 {
@@ -25,8 +45,9 @@ static void header_fields(const struct report_input *in, const struct show_view 
 	uint32_t tag = (uint32_t)(le64(v->header) >> h->tag_shift);
 	char quoted[TAG_QUOTED_MAX];
 
-	if (catalog_how(&in->pool->blocks, v->index) != BLOCK_PAGE) {
-		paper_field(p, "Header", "none: a big allocation, known from the big-page table");
+	if (!block_has_header(catalog_how(&in->pool->blocks, v->index))) {
+		paper_field(p, "Header", "none: %s",
+			    no_header_words(catalog_how(&in->pool->blocks, v->index)));
 		return;
 	}
 	if (!v->header_readable) {
@@ -84,8 +105,10 @@ static void block_fields(const struct report_input *in, const struct show_view *
 		    va_text(in->os, user, start));
 	paper_field(p, "Block", "%s, 0x%" PRIx64 " bytes%s, %s pool, %s",
 		    va_text(in->os, b.va, va), b.size_bytes,
-		    b.how == BLOCK_PAGE ? " with its header" : "", pool_kind_name(b.pool),
+		    block_has_header(b.how) ? " with its header" : "", pool_kind_name(b.pool),
 		    state_words(b.state));
+	if (b.how != BLOCK_PAGE && b.how != BLOCK_BIG)
+		paper_field(p, "Kept as", "%s", how_words(b.how));
 	paper_field(p, "Tag", "%s%s%s%s%s", tag_quoted(b.tag, tag), m ? ", " : "",
 		    m ? m->driver : "", m && *m->driver && *m->text ? ": " : "",
 		    m ? m->text : "");
@@ -176,7 +199,8 @@ static void json_header(struct jot *j, json_t *o, const struct report_input *in,
 	const struct pool_header_layout *h = &in->pool->layout.header;
 	json_t *out;
 
-	if (catalog_how(&in->pool->blocks, v->index) != BLOCK_PAGE || !v->header_readable) {
+	if (!block_has_header(catalog_how(&in->pool->blocks, v->index)) ||
+	    !v->header_readable) {
 		jot_null(j, o, "header");
 		return;
 	}
@@ -196,7 +220,7 @@ static void json_block(struct jot *j, json_t *parent, const char *key,
 	json_t *o = jot_object(j, parent, key);
 
 	jot_va(j, o, "va", pool_user_va(in->pool, i));
-	if (b.how == BLOCK_PAGE)
+	if (block_has_header(b.how))
 		jot_va(j, o, "header_va", b.va);
 	else
 		jot_null(j, o, "header_va");
@@ -205,6 +229,7 @@ static void json_block(struct jot *j, json_t *parent, const char *key,
 	jot_text(j, o, "pool", pool_kind_name(b.pool));
 	jot_text(j, o, "state", block_state_name(b.state));
 	jot_text(j, o, "how", block_how_name(b.how));
+	jot_text(j, o, "list", cached_list_name(b.state));
 }
 
 static void json_words(struct jot *j, json_t *root, const struct report_input *in,

@@ -24,9 +24,14 @@ static void tables_fields(const struct report_input *in, struct paper *p)
 	const struct vm_tally *tally = &in->pool->tally;
 	char va[24];
 
-	if (t->tracker_known)
-		paper_field(p, "Tag counters", "at %s, %zu rows",
-			    va_text(in->os, t->tracker_va, va), t->tracker_rows);
+	if (t->tracker_known && t->tracker_tables > 1)
+		paper_field(p, "Tag counters", "at %s, %zu rows, in the tables of %zu "
+			    "processors%s", va_text(in->os, t->tracker_va, va), t->tracker_rows,
+			    t->tracker_tables, t->expansion_va ? " and an expansion" : "");
+	else if (t->tracker_known)
+		paper_field(p, "Tag counters", "at %s, %zu rows%s",
+			    va_text(in->os, t->tracker_va, va), t->tracker_rows,
+			    t->expansion_va ? " and an expansion" : "");
 	else
 		paper_field(p, "Tag counters", "not found");
 	if (t->big_known)
@@ -35,27 +40,83 @@ static void tables_fields(const struct report_input *in, struct paper *p)
 			    t->big_how ? t->big_how : "somehow", t->big_rows, t->big_used,
 			    t->big_bad);
 	else
-		paper_field(p, "Big pages", "table not found: allocations of a page and "
-			    "more are missing from this report");
+		paper_field(p, "Big pages", "table not found: %s", in->pool->heap.how
+			    ? "whose the allocations without a header are is not known"
+			    : "allocations of a page and more are missing from this report");
 	paper_field(p, "Page tables", "%" PRIu64 " read, %" PRIu64 " not in this dump, %"
 		    PRIu64 " reached twice", tally->tables, tally->tables_absent,
 		    tally->tables_repeated);
 }
 
-static void lists_fields(const struct report_input *in, struct paper *p)
+static void free_list_field(const struct report_input *in, struct paper *p)
 {
-	const struct pool *pool = in->pool;
+	const struct pool_lists *l = &in->pool->lists;
 	char linked[32], unlinked[32], va[24];
 
 	paper_field(p, "Free lists", "%s free blocks linked, %s on no list, %" PRIu64
-		    " with links that contradict%s%s",
-		    text_count(pool->lists.free_linked, linked),
-		    text_count(pool->lists.free_unlinked, unlinked), pool->lists.free_bad,
-		    pool->lists.free_bad ? ", the first at " : "", pool->lists.free_bad
-		    ? va_text(in->os, pool->lists.first_bad_va, va) : "");
+		    " with links that contradict%s%s", text_count(l->free_linked, linked),
+		    text_count(l->free_unlinked, unlinked), l->free_bad,
+		    l->free_bad ? ", the first at " : "",
+		    l->free_bad ? va_text(in->os, l->first_bad_va, va) : "");
+}
+
+static void key_field(const char *name, bool known, size_t votes, size_t voters,
+		      const char *else_words, struct paper *p)
+{
+	if (known && voters)
+		paper_field(p, name, "known; %zu of %zu agree on it", votes, voters);
+	else if (known)
+		paper_field(p, name, "known");
+	else
+		paper_field(p, name, "not found%s%s", *else_words ? ": " : "", else_words);
+}
+
+static void heap_fields(const struct report_input *in, struct paper *p)
+{
+	const struct pool_heap *h = &in->pool->heap;
+	char va[24], segments[32], vs[32], lfh[32], large[32];
+
+	if (!h->how)
+		return;
+	paper_field(p, "Segment heap", "%zu heap%s, found by %s%s%s", h->heaps, plural(h->heaps),
+		    h->how, h->state_va ? " at " : "",
+		    h->state_va ? va_text(in->os, h->state_va, va) : "");
+	paper_field(p, "", "%s page segment%s, %s VS and %s LFH subsegments, %s large "
+		    "allocation%s", text_count(h->segments, segments), plural(h->segments),
+		    text_count(h->vs_subsegments, vs), text_count(h->lfh_subsegments, lfh),
+		    text_count(h->large, large), plural(h->large));
+	key_field("Heap key", h->heap_key_known, h->heap_key_votes, h->heap_key_voters,
+		  "VS subsegments were carved for headers", p);
+	key_field("LFH key", h->lfh_key_known, h->lfh_key_votes, h->lfh_key_voters,
+		  "LFH subsegments were carved for headers", p);
+	if (h->carved_subsegments || h->absent_subsegments)
+		paper_field(p, "Subsegments", "%zu damaged or not to be decoded, carved for "
+			    "headers; %zu not in this dump", h->carved_subsegments,
+			    h->absent_subsegments);
+}
+
+static void quota_field(const struct pool_quota *q, struct paper *p)
+{
+	if (q->cookie_known || q->voters)
+		key_field("Quota cookie", q->cookie_known, q->votes, q->voters,
+			  "whose quota is charged is not known", p);
+}
+
+static void lists_fields(const struct report_input *in, struct paper *p)
+{
+	const struct pool *pool = in->pool;
+	char n[32];
+
+	if (!pool->heap.how)
+		free_list_field(in, p);
 	paper_field(p, "Lookaside lists", "%" PRIu64 " walked, %" PRIu64
-		    " that contradict; %" PRIu64 " frees pending", pool->lists.lookasides,
-		    pool->lists.lookasides_bad, pool->lists.pending_frees);
+		    " that contradict, %" PRIu64 " that lead to memory which cannot be read; "
+		    "%" PRIu64 " frees pending", pool->lists.lookasides,
+		    pool->lists.lookasides_bad, pool->lists.lookasides_cut,
+		    pool->lists.pending_frees);
+	if (pool->lists.unreached)
+		paper_field(p, "", "%s blocks stand behind these, and among those in use",
+			    text_count(pool->lists.unreached, n));
 	if (pool->stray_pages || pool->stale_pages || pool->aliased_pages)
 		paper_field(p, "Left out", "%" PRIu64 " pages that look like pool but lie "
 			    "apart, %" PRIu64 " stale ones, %" PRIu64 " mapped twice",
@@ -127,8 +188,10 @@ void text_coverage(const struct report_input *in, struct paper *p)
 		kind_coverage(&in->pool->totals[POOL_NONPAGED], "Nonpaged", p);
 		kind_coverage(&in->pool->totals[POOL_PAGED], "Paged", p);
 		kind_coverage(&in->pool->totals[POOL_SESSION], "Session", p);
+		heap_fields(in, p);
 		tables_fields(in, p);
 		lists_fields(in, p);
+		quota_field(&in->pool->quota, p);
 	}
 	if (in->os)
 		notes(in->os->notes, in->os->nr_notes, p);

@@ -3,8 +3,10 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
-static void usage_row(struct table *t, const char *name, const struct pool_totals *totals)
+static void usage_row(struct table *t, const char *name, const struct pool_totals *totals,
+		      bool with_delayed)
 {
 	const uint64_t *b = totals->blocks;
 	char size[24], n[32], share[16];
@@ -19,7 +21,17 @@ static void usage_row(struct table *t, const char *name, const struct pool_total
 	table_cell(t, "%s", text_count(b[BLOCK_IN_USE], n));
 	table_cell(t, "%s", text_count(b[BLOCK_FREE], n));
 	table_cell(t, "%s", text_count(b[BLOCK_CACHED], n));
+	if (with_delayed)
+		table_cell(t, "%s", text_count(b[BLOCK_DELAYED], n));
 	table_cell(t, "%s", text_count(b[BLOCK_PARKED], n));
+}
+
+static bool any_delayed(const struct pool *pool)
+{
+	for (int kind = 0; kind < NR_POOL_KINDS; kind++)
+		if (pool->totals[kind].blocks[BLOCK_DELAYED])
+			return true;
+	return false;
 }
 
 static bool is_empty(const struct pool_totals *t)
@@ -32,16 +44,47 @@ static void usage_table(const struct pool *pool, struct paper *p)
 	static const struct table_column columns[] = {
 		{ "POOL", 0 }, { "SIZE", TABLE_RIGHT }, { "LIMIT", TABLE_RIGHT },
 		{ "USED", TABLE_RIGHT }, { "PAGES", TABLE_RIGHT }, { "IN USE", TABLE_RIGHT },
-		{ "FREE", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT }, { "PARKED", TABLE_RIGHT },
+		{ "FREE", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT }, { "DELAYED", TABLE_RIGHT },
+		{ "PARKED", TABLE_RIGHT },
 	};
+	bool delayed = any_delayed(pool);
+	struct table_column mine[10];
+	size_t n = 0;
 	struct table t;
 
-	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
+	for (size_t i = 0; i < 10; i++)
+		if (i != 8 || delayed)
+			mine[n++] = columns[i];
+	table_begin(&t, p, 2, mine, n);
 	for (int kind = 0; kind < NR_POOL_KINDS; kind++)
 		if (kind != POOL_SESSION || !is_empty(&pool->totals[kind]))
 			usage_row(&t, pool_kind_name((enum pool_kind)kind),
-				  &pool->totals[kind]);
+				  &pool->totals[kind], delayed);
 	table_end(&t);
+}
+
+/* "12,000 in pages, 300 big": how the blocks in use are kept. */
+static void how_words(const struct report_input *in, struct paper *p)
+{
+	static const char *const names[NR_BLOCK_HOWS] = {
+		[BLOCK_PAGE] = "in pool pages", [BLOCK_BIG] = "big",
+		[BLOCK_VS] = "VS chunks", [BLOCK_LFH] = "LFH slots",
+		[BLOCK_RANGE] = "ranges of pages",
+		[BLOCK_CARVED] = "carved by their headers", [BLOCK_SPECIAL] = "in special pool",
+	};
+	char text[320] = "", n[32];
+	size_t k = 0;
+
+	for (int how = 0; in->classes && how < NR_BLOCK_HOWS && k < sizeof text; how++) {
+		uint64_t blocks = blocks_by_how(in->classes, (enum block_how)how);
+
+		if (blocks)
+			k += (size_t)snprintf(text + k, sizeof text - k, "%s%s %s",
+					      k ? ", " : "", text_count(blocks, n),
+					      names[how]);
+	}
+	if (k)
+		paper_text(p, 2, "Blocks in use: %s.", text);
 }
 
 static void limit_words(const struct pool_totals *t, const char *name, struct paper *p)
@@ -136,8 +179,11 @@ void text_pool(const struct report_input *in, struct paper *p)
 	usage_table(pool, p);
 	limit_words(&pool->totals[POOL_NONPAGED], "nonpaged", p);
 	limit_words(&pool->totals[POOL_PAGED], "paged", p);
+	how_words(in, p);
 	paper_text(p, 2, "Cached blocks are freed, but kept on the pool's lookaside "
-		   "lists; parked ones wait on lookaside lists of drivers.");
+		   "lists; %sparked ones wait on lookaside lists of drivers.",
+		   any_delayed(pool) ? "delayed ones are freed and wait to be given back; "
+		   : "");
 	paper_heading(p, "FRAGMENTATION");
 	fragmentation("Nonpaged", &pool->totals[POOL_NONPAGED], p);
 	free_pages(&pool->totals[POOL_NONPAGED], p);

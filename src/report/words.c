@@ -134,6 +134,25 @@ void driver_words(const struct os *os, const struct driver *driver,
 	utf8_trim(out);
 }
 
+const char *cached_list_name(enum block_state state)
+{
+	switch (state) {
+	case BLOCK_CACHED: return "lookaside";
+	case BLOCK_PARKED: return "driver-lookaside";
+	case BLOCK_DELAYED: return "delayed";
+	default: return NULL;
+	}
+}
+
+uint64_t blocks_by_how(const struct classes *classes, enum block_how how)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < classes->nr; i++)
+		n += classes->list[i].by_how[how];
+	return n;
+}
+
 int64_t ledger_diff(const struct ledger_row *row)
 {
 	uint64_t found = ledger_found_bytes(row, 0) + ledger_found_bytes(row, 1);

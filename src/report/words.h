@@ -20,6 +20,15 @@ const char *ledger_words(const struct ledger_row *row);
 enum { WHY_MAX = 320 };
 char *why_words(const struct ledger_row *row, int paged, char *out, size_t n);
 
+/**
+ * cached_list_name - "lookaside", "driver-lookaside", "delayed": where a block that
+ * nobody uses is kept; NULL: it is in use, or free
+ */
+const char *cached_list_name(enum block_state state);
+
+/** blocks_by_how - blocks in use of one kind */
+uint64_t blocks_by_how(const struct classes *classes, enum block_how how);
+
 /** ledger_diff - found less counted bytes, over both pools */
 int64_t ledger_diff(const struct ledger_row *row);
 
