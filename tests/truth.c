@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * truth TRUTH.jsonl BLOCKS.jsonl [missing=N]: do the blocks that `dumpleak
+ * truth TRUTH.jsonl BLOCKS.jsonl [missing=N] [hidden=N]: do the blocks that `dumpleak
  * blocks --all --json` printed equal what the generator wrote?
  *
  * Every resident block must be there with the same size, tag, pool, state and
  * way, and no other. Two things cannot be known from a dump and are allowed: a
  * block that is not resident may be reported, since its big-page row is; and a
  * cached block whose list leads through a page that is not resident may look
- * in use. With missing=N, that many blocks may be absent (damaged pages).
+ * in use. With missing=N, that many blocks may be absent (damaged pages); blocks
+ * that the truth calls lost, whose headers were overwritten, may be absent or
+ * other than they were.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@ struct block {
 	unsigned long long va;
 	long long size_bytes;
 	char tag[20], pool[12], state[12], how[8];
-	bool resident;
+	bool resident, lost;
 };
 
 struct list {
@@ -41,6 +43,7 @@ static void add(struct list *l, const json_t *o)
 	const char *va = json_string_value(json_object_get(o, "va"));
 	struct block b = { .resident = !json_is_false(resident) };
 
+	b.lost = json_is_true(json_object_get(o, "lost"));
 	b.va = strtoull(va ? va : "0", NULL, 16);
 	b.size_bytes = json_integer_value(json_object_get(o, "size_bytes"));
 	copy(b.tag, sizeof b.tag, o, "tag");
@@ -139,7 +142,7 @@ int main(int argc, char **argv)
 		const struct block *y = g < got.nr ? &got.b[g] : NULL;
 
 		if (x && (!y || x->va < y->va)) {
-			if (x->resident) {
+			if (x->resident && !x->lost) {
 				missing++;
 				if (told++ < 5)
 					tell("missing", x);
@@ -154,7 +157,7 @@ int main(int argc, char **argv)
 			bool is_hidden = !strcmp(x->state, "cached") &&
 					 !strcmp(y->state, "in-use");
 
-			if (!same(x, y)) {
+			if (!x->lost && !same(x, y)) {
 				hidden += is_hidden;
 				differ += !is_hidden;
 				if (!is_hidden && told++ < 5) {

@@ -10,6 +10,8 @@ allowed() {
 	broken-kdbg) echo hidden=400 ;;
 	holes) echo hidden=200 ;;
 	gaps) echo hidden=20 ;;
+	pool-*-holes) echo hidden=200 ;;
+	pool-*-damage) echo hidden=20 ;;
 	*) echo hidden=8 ;;
 	esac
 }
