@@ -372,6 +372,131 @@ static void test_block_lines(void **state)
 	catalog_deinit(c);
 }
 
+/* How and where a block is kept, for each way there is. */
+static const struct {
+	enum block_how how;
+	enum block_state state;
+	const char *how_text, *state_text, *list, *shown;
+	bool header;
+} kept[] = {
+	{ BLOCK_PAGE, BLOCK_IN_USE, "page", "in-use", NULL, "in-use", true },
+	{ BLOCK_BIG, BLOCK_IN_USE, "big", "in-use", NULL, "in-use", false },
+	{ BLOCK_VS, BLOCK_DELAYED, "vs", "cached", "delayed", "delayed", true },
+	{ BLOCK_LFH, BLOCK_CACHED, "lfh", "cached", "lookaside", "cached", true },
+	{ BLOCK_RANGE, BLOCK_PARKED, "range", "cached", "driver-lookaside", "parked", false },
+	{ BLOCK_CARVED, BLOCK_FREE, "carved", "free", NULL, "free", true },
+	{ BLOCK_SPECIAL, BLOCK_IN_USE, "special", "in-use", NULL, "in-use", false },
+};
+
+static void test_block_kinds(void **state)
+{
+	struct machine *m = *state;
+	struct catalog *c = &m->pool->blocks;
+	enum { N = sizeof kept / sizeof kept[0] };
+
+	m->pool->layout.header.header_bytes = 16;
+	catalog_init(c);
+	assert_int_equal(catalog_reserve(c, N), DL_OK);
+	for (size_t i = 0; i < N; i++) {
+		struct block b = { .va = 0xffffba0000001000 + i * 0x1000, .size_bytes = 0x40,
+			.tag = TAG_IO, .state = kept[i].state, .how = kept[i].how };
+
+		catalog_put(c, i, &b);
+	}
+	c->nr = N;
+	for (size_t i = 0; i < N; i++) {
+		char line[BLOCK_LINE_MAX];
+		size_t n = block_json(m->pool, i, line);
+		json_t *o = json_loadb(line, n, 0, NULL);
+		const char *list = json_string_value(json_object_get(o, "list"));
+
+		assert_non_null(o);
+		assert_string_equal(json_string_value(at(o, "how")), kept[i].how_text);
+		assert_string_equal(json_string_value(at(o, "state")), kept[i].state_text);
+		assert_int_equal(json_is_string(at(o, "header_va")), kept[i].header);
+		assert_true(kept[i].list ? list && !strcmp(list, kept[i].list) : !list);
+		json_decref(o);
+		n = block_line(m->pool, i, line);
+		line[n] = '\0';
+		assert_non_null(strstr(line, kept[i].shown));
+		assert_true(n <= 81);
+	}
+	catalog_deinit(c);
+}
+
+/* A machine with a segment heap: how it was found, and who agreed on its keys. */
+static void make_heap(struct machine *m)
+{
+	m->pool->heap = (struct pool_heap){ .how = "pool state", .state_va = 0x82345678,
+		.heap_key_known = true, .heap_key_votes = 118, .heap_key_voters = 120,
+		.lfh_key_voters = 40, .heaps = 4, .segments = 120, .vs_subsegments = 3000,
+		.lfh_subsegments = 40, .large = 2, .carved_subsegments = 40,
+		.absent_subsegments = 3 };
+	m->pool->quota = (struct pool_quota){ .cookie_known = true, .votes = 9, .voters = 10 };
+	m->pool->totals[POOL_NONPAGED].blocks[BLOCK_DELAYED] = 17;
+	m->class[0].by_how[BLOCK_VS] = 23000;
+	m->class[0].by_how[BLOCK_CARVED] = 1000;
+}
+
+static void test_heap(void **state)
+{
+	struct machine *m = *state;
+	json_t *root;
+	char *text;
+
+	root = json_of(&m->in);
+	assert_true(json_is_null(at(root, "pool/heap")));
+	json_decref(root);
+	make_heap(m);
+	root = json_of(&m->in);
+	assert_string_equal(json_string_value(at(root, "pool/heap/how")), "pool state");
+	assert_true(json_is_true(at(root, "pool/heap/heap_key/known")));
+	assert_int_equal(json_integer_value(at(root, "pool/heap/heap_key/votes")), 118);
+	assert_int_equal(json_integer_value(at(root, "pool/heap/heap_key/voters")), 120);
+	assert_true(json_is_false(at(root, "pool/heap/lfh_key/known")));
+	assert_int_equal(json_integer_value(at(root, "pool/heap/carved_subsegments")), 40);
+	assert_int_equal(json_integer_value(at(root, "pool/blocks_by_how/vs")), 23000);
+	assert_int_equal(json_integer_value(at(root, "pool/nonpaged/blocks_by_state/delayed")), 17);
+	assert_int_equal(json_integer_value(at(root, "pool/quota_cookie/votes")), 9);
+	json_decref(root);
+	text = text_of(&m->in, 200, false);
+	assert_non_null(strstr(text, "4 heaps, found by pool state at 82345678"));
+	assert_non_null(strstr(text, "Heap key        known; 118 of 120 agree on it"));
+	assert_non_null(strstr(text, "LFH key         not found"));
+	assert_non_null(strstr(text, "40 damaged or not to be decoded"));
+	assert_non_null(strstr(text, "23,000 VS chunks, 1,000 carved by their headers"));
+	assert_non_null(strstr(text, "Delayed: 17 freed blocks"));
+	assert_null(strstr(text, "Free lists"));
+	free(text);
+	text = text_of(&m->in, 80, false);
+	assert_true(widest(text) <= 80);
+	free(text);
+}
+
+/* Counters that are not all there, or not at all, are said to be so. */
+static void test_counters_absent(void **state)
+{
+	struct machine *m = *state;
+	json_t *root;
+	char *text;
+
+	m->ledger.rows_absent = 31;
+	text = text_of(&m->in, 200, false);
+	assert_non_null(strstr(text, "only partly there: 31 rows of PoolTrackTable are not"));
+	free(text);
+	root = json_of(&m->in);
+	assert_string_equal(json_string_value(at(root, "reconciliation/counters")), "partial");
+	json_decref(root);
+	m->ledger.known = false;
+	text = text_of(&m->in, 200, false);
+	assert_non_null(strstr(text, "per-tag counters were not found"));
+	free(text);
+	root = json_of(&m->in);
+	assert_string_equal(json_string_value(at(root, "reconciliation/counters")), "absent");
+	assert_true(json_is_null(at(root, "reconciliation/bytes_counted")));
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +505,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text_without_suspects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_block_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_block_kinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_heap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counters_absent, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

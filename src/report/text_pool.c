@@ -5,8 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Pages say no more than the size: they go where there is room. */
 static void usage_row(struct table *t, const char *name, const struct pool_totals *totals,
-		      bool with_delayed)
+		      bool with_pages)
 {
 	const uint64_t *b = totals->blocks;
 	char size[24], n[32], share[16];
@@ -17,21 +18,12 @@ static void usage_row(struct table *t, const char *name, const struct pool_total
 	table_cell(t, "%s", known_size(totals->limit_bytes, size));
 	table_cell(t, "%s", share_text(totals->limit_bytes.known
 		   ? ratio(totals->bytes, totals->limit_bytes.value) : -1, share));
-	table_cell(t, "%s", text_count(totals->pages + totals->big_pages, n));
+	if (with_pages)
+		table_cell(t, "%s", text_count(totals->pages + totals->big_pages, n));
 	table_cell(t, "%s", text_count(b[BLOCK_IN_USE], n));
 	table_cell(t, "%s", text_count(b[BLOCK_FREE], n));
 	table_cell(t, "%s", text_count(b[BLOCK_CACHED], n));
-	if (with_delayed)
-		table_cell(t, "%s", text_count(b[BLOCK_DELAYED], n));
 	table_cell(t, "%s", text_count(b[BLOCK_PARKED], n));
-}
-
-static bool any_delayed(const struct pool *pool)
-{
-	for (int kind = 0; kind < NR_POOL_KINDS; kind++)
-		if (pool->totals[kind].blocks[BLOCK_DELAYED])
-			return true;
-	return false;
 }
 
 static bool is_empty(const struct pool_totals *t)
@@ -41,26 +33,42 @@ static bool is_empty(const struct pool_totals *t)
 
 static void usage_table(const struct pool *pool, struct paper *p)
 {
+	enum { ROOM_FOR_PAGES = 90, PAGES_COLUMN = 4 };
 	static const struct table_column columns[] = {
 		{ "POOL", 0 }, { "SIZE", TABLE_RIGHT }, { "LIMIT", TABLE_RIGHT },
 		{ "USED", TABLE_RIGHT }, { "PAGES", TABLE_RIGHT }, { "IN USE", TABLE_RIGHT },
-		{ "FREE", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT }, { "DELAYED", TABLE_RIGHT },
-		{ "PARKED", TABLE_RIGHT },
+		{ "FREE", TABLE_RIGHT }, { "CACHED", TABLE_RIGHT }, { "PARKED", TABLE_RIGHT },
 	};
-	bool delayed = any_delayed(pool);
-	struct table_column mine[10];
+	bool pages = p->width >= ROOM_FOR_PAGES;
+	struct table_column mine[9];
 	size_t n = 0;
 	struct table t;
 
-	for (size_t i = 0; i < 10; i++)
-		if (i != 8 || delayed)
+	for (size_t i = 0; i < 9; i++)
+		if (i != PAGES_COLUMN || pages)
 			mine[n++] = columns[i];
 	table_begin(&t, p, 2, mine, n);
 	for (int kind = 0; kind < NR_POOL_KINDS; kind++)
 		if (kind != POOL_SESSION || !is_empty(&pool->totals[kind]))
 			usage_row(&t, pool_kind_name((enum pool_kind)kind),
-				  &pool->totals[kind], delayed);
+				  &pool->totals[kind], pages);
 	table_end(&t);
+}
+
+/* Freed blocks that a list of delayed frees still holds. */
+static void delayed_words(const struct pool *pool, struct paper *p)
+{
+	uint64_t blocks = 0, bytes = 0;
+	char n[32], size[24];
+
+	for (int kind = 0; kind < NR_POOL_KINDS; kind++) {
+		blocks += pool->totals[kind].blocks[BLOCK_DELAYED];
+		bytes += pool->totals[kind].block_bytes[BLOCK_DELAYED];
+	}
+	if (blocks)
+		paper_text(p, 2, "Delayed: %s freed block%s (%s) wait%s on lists to be given "
+			   "back.", text_count(blocks, n), plural(blocks),
+			   text_size(bytes, size), blocks == 1 ? "s" : "");
 }
 
 /* "12,000 in pages, 300 big": how the blocks in use are kept. */
@@ -181,9 +189,8 @@ void text_pool(const struct report_input *in, struct paper *p)
 	limit_words(&pool->totals[POOL_PAGED], "paged", p);
 	how_words(in, p);
 	paper_text(p, 2, "Cached blocks are freed, but kept on the pool's lookaside "
-		   "lists; %sparked ones wait on lookaside lists of drivers.",
-		   any_delayed(pool) ? "delayed ones are freed and wait to be given back; "
-		   : "");
+		   "lists; parked ones wait on lookaside lists of drivers.");
+	delayed_words(pool, p);
 	paper_heading(p, "FRAGMENTATION");
 	fragmentation("Nonpaged", &pool->totals[POOL_NONPAGED], p);
 	free_pages(&pool->totals[POOL_NONPAGED], p);
