@@ -12,9 +12,10 @@
 struct part {
 	uint64_t va;
 	size_t first;                   /* catalog index of its first block */
-	const struct chain_hit *hit;    /* one of the three                 */
+	const struct chain_hit *hit;    /* one of the four                  */
 	const struct broken_page *broken;
 	const struct big_block *big;
+	const struct special_hit *special;
 };
 
 struct filler {
@@ -137,6 +138,17 @@ static void fill_big(struct filler *f, const struct part *p)
 	catalog_put(&f->pool->blocks, p->first, &b);
 }
 
+static void fill_special(struct filler *f, const struct part *p)
+{
+	struct block b = {
+		.va = p->va, .size_bytes = p->special->size_bytes, .tag = p->special->tag,
+		.state = BLOCK_IN_USE, .how = BLOCK_SPECIAL,
+		.pool = (enum pool_kind)p->special->pool,
+	};
+
+	catalog_put(&f->pool->blocks, p->first, &b);
+}
+
 static enum dl_status fill_slice(void *ctx, size_t slice, unsigned worker,
 				 struct dl_err *err)
 {
@@ -153,6 +165,8 @@ static enum dl_status fill_slice(void *ctx, size_t slice, unsigned worker,
 				   (enum pool_kind)p->hit->pool);
 		else if (p->broken)
 			fill_broken(f, p);
+		else if (p->special)
+			fill_special(f, p);
 		else
 			fill_big(f, p);
 	}
@@ -203,6 +217,10 @@ static size_t parts_make(const struct survey *survey, const struct walk *w,
 		parts[n++] = (struct part){
 			.va = survey->pages[broken->pages[i].candidate].va,
 			.broken = &broken->pages[i] };
+	for (i = 0; i < w->nr_specials; i++)
+		parts[n++] = (struct part){
+			.va = survey->pages[w->specials[i].candidate].va + w->specials[i].off,
+			.special = &w->specials[i] };
 	for (i = 0; i < big->nr; i++)
 		parts[n++] = (struct part){ .va = big->rows[i].va, .big = &big->rows[i] };
 	qsort(parts, n, sizeof *parts, by_va);
@@ -218,7 +236,8 @@ enum dl_status assemble(struct pool *pool, const struct survey *survey,
 			const struct big_table *big, const struct pool_options *opts,
 			struct dl_err *err)
 {
-	struct part *parts = malloc((w->nr_hits + broken->nr + big->nr + 1) * sizeof *parts);
+	struct part *parts = malloc((w->nr_hits + w->nr_specials + broken->nr + big->nr + 1) *
+				    sizeof *parts);
 	struct filler f = { .pool = pool, .survey = survey, .parts = parts };
 	size_t nr_blocks;
 	enum dl_status st = DL_NOMEM;

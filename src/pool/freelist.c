@@ -284,13 +284,12 @@ static bool pointed_at(struct checker *c, struct pointed *p, const struct free_l
 	return false;
 }
 
-static void link_fault(struct checker *c, const struct free_link *l, bool forward)
+static void link_fault(struct checker *c, const struct free_link *l)
 {
-	struct catalog *k = &c->pool->blocks;
-	unsigned ptr = c->os->layout.ptr_bytes;
+	const struct catalog *k = &c->pool->blocks;
 	struct pool_fault x = {
 		.page_va = l->header_va & ~(uint64_t)(PAGE_BYTES - 1),
-		.bad_va = entry_of(c, l) + (forward ? 0 : ptr), .kind = FAULT_FREE_LINK,
+		.bad_va = l->header_va, .kind = FAULT_FREE_LINK,
 	};
 	size_t i;
 
@@ -305,8 +304,7 @@ static void link_fault(struct checker *c, const struct free_link *l, bool forwar
 			x.after_tag = k->tag[i + 1];
 		}
 	}
-	vm_read(&c->os->vm, x.bad_va, x.found, 2 * ptr < sizeof x.found ? 2 * ptr
-							       : sizeof x.found, NULL);
+	vm_read(&c->os->vm, x.bad_va, x.found, sizeof x.found, NULL);
 	pool_fault_add(c->pool, &x);
 }
 
@@ -319,7 +317,7 @@ static void find_fault(struct checker *c, const struct free_link *l)
 		    link_is_wrong(c, l, false);
 
 	if (!l->odd && (next || prev))
-		link_fault(c, l, next);
+		link_fault(c, l);
 }
 
 /* Nothing on any list points at the page, and it points at nothing: given back. */

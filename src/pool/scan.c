@@ -67,6 +67,7 @@ static enum dl_status classic_finish(struct steps *s, struct dl_err *err)
 	struct pool *pool = s->pool;
 	enum dl_status st;
 
+	special_keep(s->os, pool, &s->survey, &s->big, &s->walk);
 	st = broken_find(s->os, pool, &s->survey, &s->walk, &s->big, &s->broken, err);
 	if (!st)
 		st = catalog_build(s, err);

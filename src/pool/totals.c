@@ -48,16 +48,18 @@ static void add_page(struct pool *pool, const struct pool_page *p)
 	}
 }
 
+/* A special block takes a page however small it is. */
 static void add_big(struct pool *pool)
 {
 	for (size_t i = 0; i < pool->blocks.nr; i++) {
 		struct block b;
 
-		if (catalog_how(&pool->blocks, i) != BLOCK_BIG)
+		if (catalog_how(&pool->blocks, i) != BLOCK_BIG &&
+		    catalog_how(&pool->blocks, i) != BLOCK_SPECIAL)
 			continue;
 		b = catalog_get(&pool->blocks, i);
 		add_block(&pool->totals[b.pool], &b);
-		pool->totals[b.pool].big_pages += b.size_bytes >> PAGE_SHIFT;
+		pool->totals[b.pool].big_pages += (b.size_bytes + PAGE_BYTES - 1) >> PAGE_SHIFT;
 	}
 }
 
@@ -163,7 +165,7 @@ void totals_run(struct os *os, struct pool *pool, const struct survey *survey,
 {
 	for (size_t i = 0; i < pool->nr_pages; i++)
 		add_page(pool, &pool->pages[i]);
-	if (pool->tables.big_used)
+	if (pool->tables.big_used || w->nr_specials)
 		add_big(pool);
 	add_runs(pool, w);
 	add_paged_out(os, pool);

@@ -124,9 +124,12 @@ static bool take_page(struct walker *w, struct walk_slice *s, uint32_t candidate
 
 	hit.nr = page_chain(&pool->layout.header, page, headers);
 	if (!hit.nr) {
+		struct special_hit special = { .candidate = candidate };
+
 		if (page_is_free_run(w->os, &pool->layout.free_run, va, page, &run))
 			return APPEND(s, runs, &run, 1);
-		return true;
+		return !special_page(&pool->layout.header, page, &special) ||
+		       APPEND(s, specials, &special, 1);
 	}
 	page_kind(&pool->layout.header, headers, hit.nr, &hit);
 	return take_links(s, pool, w->os->layout.ptr_bytes, va, page, headers, hit.nr) &&
@@ -206,6 +209,13 @@ static int hit_by_va(const void *a, const void *b)
 	return x->candidate < y->candidate ? -1 : x->candidate > y->candidate;
 }
 
+static int special_by_va(const void *a, const void *b)
+{
+	const struct special_hit *x = a, *y = b;
+
+	return x->candidate < y->candidate ? -1 : x->candidate > y->candidate;
+}
+
 static int run_by_va(const void *a, const void *b)
 {
 	const struct free_run *x = a, *y = b;
@@ -277,6 +287,7 @@ static void point_to_headers(struct walk *w)
 		w->nr_hits += s->nr_hits;
 		w->nr_runs += s->nr_runs;
 		w->nr_links += s->nr_links;
+		w->nr_specials += s->nr_specials;
 	}
 }
 
@@ -354,7 +365,7 @@ enum dl_status walk_run(struct os *os, const struct pool *pool, const struct sur
 		return st;
 	point_to_headers(out);
 	if (GATHER(out, hits, hit_by_va) || GATHER(out, runs, run_by_va) ||
-	    GATHER(out, links, link_by_va))
+	    GATHER(out, links, link_by_va) || GATHER(out, specials, special_by_va))
 		return err_set(err, DL_NOMEM, "out of memory for pool pages");
 	verify_runs(os, out);
 	return DL_OK;
@@ -370,10 +381,12 @@ void walk_deinit(struct walk *w)
 		free(s->runs);
 		free(s->absent);
 		free(s->hits);
+		free(s->specials);
 	}
 	free(w->slices);
 	free(w->hits);
 	free(w->runs);
 	free(w->links);
+	free(w->specials);
 	*w = (struct walk){ 0 };
 }

@@ -184,6 +184,15 @@ struct free_run {               /* of whole pages */
 	uint64_t va, flink, blink, nr_pages;
 };
 
+struct special_hit {            /* a page of special pool */
+	uint32_t candidate;
+	uint32_t tag;
+	uint16_t off, size_bytes;       /* of the block in its page, in whole units */
+	unsigned bad_off;               /* the first overwritten byte; PAGE_BYTES: none */
+	uint8_t pool;
+	bool sure, keep;                /* @sure: proves itself; @keep: special_keep() */
+};
+
 struct chain_hit {              /* a page whose chain is sound */
 	uint32_t candidate;     /* index */
 	uint32_t nr;
@@ -204,6 +213,8 @@ struct walk_slice {
 	size_t nr_absent, cap_absent;
 	struct chain_hit *hits;
 	size_t nr_hits, cap_hits;
+	struct special_hit *specials;
+	size_t nr_specials, cap_specials;
 };
 
 struct walk {
@@ -215,6 +226,8 @@ struct walk {
 	size_t nr_runs;
 	struct free_link *links;        /* by header VA; only of pages kept */
 	size_t nr_links;
+	struct special_hit *specials;   /* by VA */
+	size_t nr_specials;
 };
 
 enum dl_status walk_run(struct os *os, const struct pool *pool, const struct survey *survey,
@@ -228,6 +241,16 @@ bool free_link_get(const struct pool_header_layout *h, uint8_t ptr_bytes, uint64
 
 /** walk_in_free_run - whether a run of free pages holds @va */
 bool walk_in_free_run(const struct walk *w, uint64_t va);
+
+/* --- special.c: pages of special pool ------------------------------------ */
+
+/** special_page - whether the page can be one; what is next to it must agree */
+bool special_page(const struct pool_header_layout *h, const uint8_t *page,
+		  struct special_hit *out);
+
+/** special_keep - drop from @w those that have no unmapped page behind them */
+void special_keep(struct os *os, struct pool *pool, const struct survey *survey,
+		  const struct big_table *big, struct walk *w);
 
 /* --- sift.c: which hits are pool ----------------------------------------- */
 
