@@ -21,10 +21,12 @@ enum {
 	USUAL_MIN = 16, USUAL_MIN_BIG = 2,
 	LIFT = 10,              /* times as many blocks as is usual          */
 	LIFT_DOMINANT = 3,      /* enough, if the class fills the pool       */
+	LIFT_HELD = 5,          /* enough, if the tag is hardly ever freed   */
 	KNOWN_HANDICAP = 32,    /* that many times more for known populations */
 };
 static const double MIN_BYTE_SHARE = 0.01;
 static const double MIN_KNOWN_BYTE_SHARE = 0.25;
+static const double HELD = 0.95, HELD_BYTE_SHARE = 0.05;
 static const double DOMINANT_BYTE_SHARE = 0.2, DOMINANT_KNOWN_BYTE_SHARE = 0.5;
 static const double MIN_SAME_SIZE_BIG = 0.5;
 static const double KNOWN_DISCOUNT = 0.5;
@@ -182,6 +184,8 @@ static bool looks_like_leak(const struct measure *m)
 	/* what fills the pool needs less to stand out by */
 	if (m->byte_share >= (m->known ? DOMINANT_KNOWN_BYTE_SHARE : DOMINANT_BYTE_SHARE))
 		lift = m->known ? LIFT : LIFT_DOMINANT;
+	else if (!m->known && m->kept >= HELD && m->byte_share >= HELD_BYTE_SHARE)
+		lift = LIFT_HELD;
 	if (m->lift < lift || m->byte_share < share)
 		return false;
 	return m->c->form != FORM_PAGES || m->same >= MIN_SAME_SIZE_BIG;

@@ -116,16 +116,21 @@ static bool is_random(const struct half *h)
 	return true;
 }
 
+/* Mostly zero says nothing: so is memory that nobody wrote. */
 static void half_judge(struct half *h, uint64_t blocks)
 {
-	size_t small = 0;
+	size_t zero = 0, small;
 
 	qsort(h->sorted, h->n, sizeof *h->sorted, by_value);
+	while (zero < h->n && !h->sorted[zero])
+		zero++;
+	small = zero;
 	h->few = nearly(count_few(h), h->n, 98) && h->distinct * 4 <= h->n;
 	while (small < h->n && h->sorted[small] < 0x10000)
 		small++;
 	h->random = is_random(h);
-	h->orderly = h->few || nearly(small, h->n, 99) || is_dense(h, blocks);
+	h->orderly = !nearly(zero, h->n, 95) &&
+		     (h->few || nearly(small, h->n, 99) || is_dense(h, blocks));
 }
 
 static bool is_kernel(const struct pairs *p, uint64_t v)
