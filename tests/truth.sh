@@ -10,6 +10,11 @@ allowed() {
 	broken-kdbg) echo hidden=400 ;;
 	holes) echo hidden=200 ;;
 	gaps) echo hidden=20 ;;
+	# subsegments whose first page is absent; lists that are cut
+	heap-*-holes) echo missing=1600 hidden=120 carved=300 ;;
+	heap-*-paged) echo missing=800 hidden=60 carved=200 ;;
+	heap-*-damaged) echo hidden=40 carved=60 ;;
+	heap-*-nostate) echo hidden=500 ;;
 	pool-*-holes) echo hidden=200 ;;
 	pool-*-damage) echo hidden=20 ;;
 	*) echo hidden=8 ;;
