@@ -101,6 +101,8 @@ static bool leads_are_private(const struct mined *c, unsigned n, const struct co
 		unsigned a = network ? v & 0xff : v >> 24;
 		unsigned b = network ? v >> 8 & 0xff : v >> 16 & 0xff;
 
+		if (col->top[i].value > UINT32_MAX)
+			return false;
 		if (a != 10 && a != 127 && !(a == 192 && b == 168) &&
 		    !(a == 172 && b >= 16 && b < 32))
 			return false;
@@ -113,13 +115,12 @@ static void ipv4_remark(const struct mined *c, unsigned n, const struct column *
 {
 	bool network = false;
 
-	if (col->width != 4 && col->max > UINT32_MAX)
-		return;
 	if (col->kind == COLUMN_FEW && leads_are_private(c, n, col, true))
 		line_add(l, "; like IPv4 addresses in network byte order");
 	else if (col->kind == COLUMN_FEW && leads_are_private(c, n, col, false))
 		line_add(l, "; like IPv4 addresses");
-	else if (col->kind == COLUMN_MIXED && ipv4_words(&c->accs[n], &network))
+	else if (col->kind == COLUMN_MIXED && col->max <= UINT32_MAX &&
+		 ipv4_words(&c->accs[n], &network))
 		line_add(l, "; like IPv4 addresses %s%s", ipv4_words(&c->accs[n], &network),
 			 network ? " in network byte order" : "");
 }
