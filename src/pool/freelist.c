@@ -10,16 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A POOL_DESCRIPTOR's list heads are an array by size: base + size * stride. */
-enum { MAX_HEAD_BASES = 64 };
-
 struct checker {
 	struct os *os;
 	struct pool *pool;
 	const struct walk *w;
 	uint64_t link_mask;     /* of a link: the address bits */
-	uint64_t bases[MAX_HEAD_BASES];
-	unsigned nr_bases;
+	struct walk *heads;     /* where to note list heads; NULL: nowhere */
 };
 
 enum link_verdict { LINK_CLOSES, LINK_BAD, LINK_UNKNOWN };
@@ -107,22 +103,26 @@ static unsigned size_units_of(const struct checker *c, uint64_t header_va)
 			  c->pool->layout.header.unit_bytes);
 }
 
-/* A link that closes, to what is no free block, leads to a list head. */
+/*
+ * A link that closes, to what is no free block, leads to a list head; a
+ * descriptor's heads are an array by size.
+ */
 static void learn_head(struct checker *c, const struct free_link *l, bool forward)
 {
 	uint64_t head = target(c, l, forward);
+	struct walk *w = c->heads;
 	unsigned units;
 
-	if (c->nr_bases == MAX_HEAD_BASES ||
+	if (!w || w->nr_head_bases == MAX_HEAD_BASES ||
 	    link_of(c->w, head - c->pool->layout.header.header_bytes))
 		return;
 	units = size_units_of(c, l->header_va);
 	head -= 2ull * c->os->layout.ptr_bytes * units;
-	for (unsigned i = 0; i < c->nr_bases; i++)
-		if (c->bases[i] == head)
+	for (unsigned i = 0; i < w->nr_head_bases; i++)
+		if (w->head_bases[i] == head)
 			return;
 	if (units)
-		c->bases[c->nr_bases++] = head;
+		w->head_bases[w->nr_head_bases++] = head;
 }
 
 /* Per page: what its free blocks say, in the order of addresses. */
@@ -163,8 +163,7 @@ static void check_link(struct checker *c, const struct free_link *l,
 bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
 		    const struct free_link *links, size_t nr)
 {
-	struct checker c = { os, pool, w, ~(uint64_t)pool->layout.header.link_tag_bits,
-			     { 0 }, MAX_HEAD_BASES };
+	struct checker c = { os, pool, w, ~(uint64_t)pool->layout.header.link_tag_bits, NULL };
 	struct pool_lists before = pool->lists;
 	struct page_verdict v = { 0 };
 
@@ -273,8 +272,8 @@ static bool pointed_at(struct checker *c, struct pointed *p, const struct free_l
 	     p->rows && i < p->nr && p->rows[i].to == entry; i++)
 		if ((p->rows[i].from & page_mask) != (entry & page_mask))
 			return true;
-	for (i = 0; units && i < c->nr_bases; i++) {
-		uint64_t head = c->bases[i] + 2ull * ptr * units, flink = 0, blink = 0;
+	for (i = 0; units && i < c->w->nr_head_bases; i++) {
+		uint64_t head = c->w->head_bases[i] + 2ull * ptr * units, flink = 0, blink = 0;
 
 		if (!vm_word(&c->os->vm, head, ptr, &flink, NULL) &&
 		    !vm_word(&c->os->vm, head + ptr, ptr, &blink, NULL) &&
@@ -333,8 +332,7 @@ enum dl_status freelist_check(struct os *os, struct pool *pool,
 			      const struct survey *survey, struct walk *w,
 			      bool *changed, struct dl_err *err)
 {
-	struct checker c = { os, pool, w, ~(uint64_t)pool->layout.header.link_tag_bits,
-			     { 0 }, 0 };
+	struct checker c = { os, pool, w, ~(uint64_t)pool->layout.header.link_tag_bits, w };
 	const uint64_t page_mask = ~(uint64_t)(PAGE_BYTES - 1);
 	struct pointed p = { NULL, 0, false };
 	struct suspect { size_t first, end; struct pool_lists before, after; } *suspects = NULL;
@@ -344,6 +342,7 @@ enum dl_status freelist_check(struct os *os, struct pool *pool,
 
 	(void)err;
 	*changed = false;
+	w->nr_head_bases = 0;
 	forget_dropped(survey, w);
 	pool->lists = (struct pool_lists){ 0 };
 	for (i = 0; i < w->nr_links; i = next) {

@@ -224,7 +224,7 @@ static void walk_pending(struct lookasides *l, uint64_t descriptor_va)
 	unsigned ptr = l->os->layout.ptr_bytes;
 	uint64_t entry;
 
-	if (!field_has(d->pending_frees) ||
+	if (!field_has(d->pending_frees) || !seen_add(l, descriptor_va) ||
 	    vm_word(&l->os->vm, descriptor_va + d->pending_frees.off, ptr, &entry, NULL))
 		return;
 	while (entry && l->parked < MAX_PARKED && park(l, entry, BLOCK_DELAYED)) {
@@ -262,7 +262,7 @@ static bool is_descriptor(struct lookasides *l, uint64_t va)
  * an NT 5.2-compatible kernel, through a pointer in other descriptions of it:
  * what is there decides. ExpPagedPoolDescriptor is an array of pointers.
  */
-static void walk_descriptors(struct lookasides *l)
+static void walk_stated_descriptors(struct lookasides *l)
 {
 	enum { MAX_PAGED_POOLS = 16 };
 	unsigned ptr = l->os->layout.ptr_bytes;
@@ -282,7 +282,27 @@ static void walk_descriptors(struct lookasides *l)
 	}
 }
 
-enum dl_status lookaside_run(struct os *os, struct pool *pool, struct dl_err *err)
+/*
+ * A descriptor for each node and kind of pool, most of which nothing names: those
+ * whose list heads free blocks lead to. Lists are numbered by size from 0 or 1 on;
+ * a descriptor taken one head too low has no head where its first should be.
+ */
+static void walk_found_descriptors(struct lookasides *l, const struct walk *w)
+{
+	const struct pool_descriptor_layout *d = &l->pool->layout.descriptor;
+
+	for (unsigned i = 0; i < w->nr_head_bases; i++) {
+		uint64_t va = w->head_bases[i] - d->list_heads;
+
+		if (!is_descriptor(l, va))
+			va += 2ull * l->os->layout.ptr_bytes;
+		if (is_descriptor(l, va))
+			walk_pending(l, va);
+	}
+}
+
+enum dl_status lookaside_run(struct os *os, struct pool *pool, const struct walk *w,
+			     struct dl_err *err)
 {
 	struct lookasides l = { .os = os, .pool = pool };
 
@@ -291,7 +311,8 @@ enum dl_status lookaside_run(struct os *os, struct pool *pool, struct dl_err *er
 		return err_set(err, DL_NOMEM, "out of memory for lookaside lists");
 	walk_processors(&l);
 	kdata_pages(os, try_heads, &l);
-	walk_descriptors(&l);
+	walk_stated_descriptors(&l);
+	walk_found_descriptors(&l, w);
 	free(l.seen);
 	return DL_OK;
 }

@@ -72,7 +72,7 @@ static enum dl_status classic_finish(struct steps *s, struct dl_err *err)
 	if (!st)
 		st = catalog_build(s, err);
 	if (!st)
-		st = lookaside_run(s->os, pool, err);
+		st = lookaside_run(s->os, pool, &s->walk, err);
 	if (!st)
 		totals_run(s->os, pool, &s->survey, &s->walk);
 	return st;

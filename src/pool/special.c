@@ -18,8 +18,9 @@ enum {
 	SURE_BYTES = 32,        /* of pattern prove a page                       */
 	BROKEN_SHARE = 8,       /* at most this part of the pattern is overwritten */
 	NEAR_PAGES = 64,        /* special pages lie together                    */
-	FREED_SIGNATURE = (int)0x98764321,
-};
+	};
+
+static const uint32_t freed_signature = 0x98764321;
 
 static bool tag_plausible(uint32_t tag)
 {
@@ -56,9 +57,9 @@ static bool page_is(const struct pool_header_layout *h, const uint8_t *page, uns
 	unsigned front = at ? 0 : PAGE_BYTES - room, free_from, free_to;
 	uint8_t fill = page[at + 2];
 
-	if (!bytes || room > PAGE_BYTES - h->header_bytes || !tag_plausible(le32(page + at + 4)))
+	if (!bytes || room + h->header_bytes > PAGE_BYTES || !tag_plausible(le32(page + at + 4)))
 		return false;
-	if (!at && le32(page + h->header_bytes) == (uint32_t)FREED_SIGNATURE)
+	if (!at && le32(page + h->header_bytes) == freed_signature)
 		return false;
 	free_from = at ? bytes : h->header_bytes;
 	free_to = at ? at : front;

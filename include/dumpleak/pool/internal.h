@@ -217,6 +217,8 @@ struct walk_slice {
 	size_t nr_specials, cap_specials;
 };
 
+enum { MAX_HEAD_BASES = 256 };
+
 struct walk {
 	struct walk_slice *slices;
 	size_t nr_slices;
@@ -228,6 +230,9 @@ struct walk {
 	size_t nr_links;
 	struct special_hit *specials;   /* by VA */
 	size_t nr_specials;
+	/* where the list heads of a POOL_DESCRIPTOR would begin, for size 0; freelist.c */
+	uint64_t head_bases[MAX_HEAD_BASES];
+	unsigned nr_head_bases;
 };
 
 enum dl_status walk_run(struct os *os, const struct pool *pool, const struct survey *survey,
@@ -318,7 +323,8 @@ enum dl_status freelist_check(struct os *os, struct pool *pool,
 bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
 		    const struct free_link *links, size_t nr);
 
-enum dl_status lookaside_run(struct os *os, struct pool *pool, struct dl_err *err);
+enum dl_status lookaside_run(struct os *os, struct pool *pool, const struct walk *w,
+			     struct dl_err *err);
 
 /** totals_stated - limits and ranges as the kernel states them; comes first */
 void totals_stated(struct os *os, struct pool *pool);
