@@ -5,15 +5,26 @@
  */
 #include "heap_work.h"
 
-enum { MAX_ENTRIES = 1 << 20, LEAD_IN = PAGE_BYTES };
+enum { MAX_ENTRIES = 1 << 20 };
 
-/* The block that an entry points into, or that begins soon behind it. */
-static bool block_of(const struct catalog *c, uint64_t va, size_t *i)
+/*
+ * The block that an entry points into. Delay-free lists link chunks, by their
+ * headers or by the bytes behind: the block may begin a little later, or on the
+ * next page.
+ */
+static bool block_of(struct heap_run *h, uint64_t va, enum block_state state, size_t *i)
 {
+	const struct catalog *c = &h->pool->blocks;
+	unsigned header = h->layout->vs.header_bytes;
+	uint64_t page = (va + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1), at;
+
 	if (catalog_find(c, va, i))
 		return true;
 	*i = catalog_lower_bound(c, va);
-	return *i < c->nr && catalog_va(c, *i) - va < LEAD_IN;
+	if (state != BLOCK_DELAYED || *i == c->nr || !heap_page(&h->reader, va))
+		return false;
+	at = catalog_va(c, *i);
+	return at == va + header || at == page || at + header == page;
 }
 
 static void reclassify(struct heap_run *h, uint64_t va, enum block_state state)
@@ -21,7 +32,7 @@ static void reclassify(struct heap_run *h, uint64_t va, enum block_state state)
 	struct pool *pool = h->pool;
 	size_t i;
 
-	if (!block_of(&pool->blocks, va, &i) ||
+	if (!block_of(h, va, state, &i) ||
 	    catalog_state(&pool->blocks, i) != BLOCK_IN_USE) {
 		pool->lists.lookasides_bad++;
 		return;

@@ -71,6 +71,22 @@ const struct big_block *heap_row(const struct heap_run *h, uint64_t first, uint6
 	return &h->big->rows[i];
 }
 
+uint64_t heap_row_bytes(struct heap_work *w, const struct big_block *row)
+{
+	const struct big_layout *l = &w->run->pool->layout.big;
+	uint8_t raw[64] = { 0 };
+	struct bytes b = { raw, l->stride };
+	uint64_t bytes;
+
+	if (l->stride > sizeof raw ||
+	    !heap_copy(&w->reader, w->run->pool->tables.big_va + (uint64_t)row->row * l->stride,
+		       raw, l->stride) ||
+	    field_or(b, l->va, 0) != row->va)
+		return row->size_bytes;
+	bytes = field_or(b, l->bytes, 0);
+	return bytes && bytes <= row->size_bytes ? bytes : row->size_bytes;
+}
+
 void heap_absent(struct heap_work *w, enum heap_page_state state)
 {
 	if (state == HEAP_PAGE_OUT)

@@ -6,7 +6,7 @@
  */
 #include "heap_work.h"
 
-enum { VS_SIGNATURE = 0x2bed, SIGNATURE_MASK = 0x7fff, STRONG_LINKS = 3 };
+enum { VS_SIGNATURE = 0x2bed, SIGNATURE_MASK = 0x7fff, FEW_LINKS = 3, MANY_LINKS = 64 };
 
 static uint64_t part_of(uint64_t word, struct field f)
 {
@@ -79,28 +79,29 @@ static uint32_t follow(struct heap_vs *v, uint32_t at, enum heap_at *why)
 	return at;
 }
 
-/* What follows from the header @c: as many links as hold, up to STRONG_LINKS. */
-static unsigned links_from(struct heap_vs *v, struct heap_chunk c, uint32_t *reached)
-{
-	unsigned n = 0;
+enum chain_end { END_GOOD, END_HOLE, END_BAD };
 
-	while (n < STRONG_LINKS) {
+/* What follows from the header @c: how many links hold, and what ends them. */
+static enum chain_end links_from(struct heap_vs *v, struct heap_chunk c, unsigned *links,
+				 uint32_t *reached)
+{
+	for (*links = 0; *links < MANY_LINKS; ++*links) {
 		struct heap_chunk next;
 		enum heap_at there;
 
 		*reached = c.at + c.size;
 		if (*reached == v->nr_units)
-			return v->open_end ? n : STRONG_LINKS;
+			return v->open_end ? END_HOLE : END_GOOD;
 		there = heap_chunk_at(v, *reached, &next);
-		if (there != AT_CHUNK || next.prev != c.size)
-			return n;
+		if (there == AT_ABSENT)
+			return END_HOLE;
 		/* neighbours that are both free would be one chunk */
-		if (c.state == CHUNK_FREE && next.state == CHUNK_FREE)
-			return 0;
-		n++;
+		if (there != AT_CHUNK || next.prev != c.size ||
+		    (c.state == CHUNK_FREE && next.state == CHUNK_FREE))
+			return END_BAD;
 		c = next;
 	}
-	return n;
+	return END_GOOD;
 }
 
 /* A lone header between two holes: its POOL_HEADER has to say the same. */
@@ -136,45 +137,78 @@ enum seek_for {
 	SEEK_ANY,       /* some chunk from @at on is the one before  */
 };
 
-static bool proves_itself(struct heap_vs *v, struct heap_chunk c, enum seek_for what,
-			  uint32_t at, uint32_t past)
+enum proof { PROOF_NONE, PROOF_WEAK, PROOF_GOOD };
+
+/*
+ * Freed and reused memory is full of old headers. Theirs are chains that end in
+ * a contradiction; one that is true does so only where there is more damage.
+ */
+static enum proof proof_of(struct heap_vs *v, struct heap_chunk c, enum seek_for what,
+			   uint32_t at, uint32_t past)
 {
-	struct heap_chunk next;
 	uint32_t reached = 0;
-	unsigned links;
-	bool into_hole;
+	unsigned links = 0;
+	enum chain_end end;
 
 	if (what == SEEK_ANY ? !before_agrees(v, c, at) : c.prev > c.at || c.at - c.prev != at)
-		return false;
-	links = links_from(v, c, &reached);
-	if (what == SEEK_PAST)
-		return links && reached > past;
-	into_hole = reached < v->nr_units && heap_chunk_at(v, reached, &next) == AT_ABSENT;
-	if (what == SEEK_NEXT)
-		return links || into_hole || block_agrees(v, c);
-	return links > 1 || (links && into_hole) || block_agrees(v, c);
+		return PROOF_NONE;
+	end = links_from(v, c, &links, &reached);
+	if (what == SEEK_PAST && (reached <= past || !links))
+		return PROOF_NONE;
+	if (end == END_BAD)
+		return links >= (what == SEEK_NEXT ? 1 : FEW_LINKS) ? PROOF_WEAK : PROOF_NONE;
+	if (what != SEEK_ANY || links > 1 || end == END_GOOD || block_agrees(v, c))
+		return PROOF_GOOD;
+	return links ? PROOF_WEAK : PROOF_NONE;
 }
 
-/* The next header from @from on that proves itself; nr_units if there is none. */
+/* Where an allocation of the big-page table ends that covers @at; @at if none does. */
+static uint32_t behind_row(struct heap_vs *v, uint32_t at)
+{
+	const struct heap_vs_layout *l = &v->w->run->layout->vs;
+	const struct big_table *t = v->w->run->big;
+	uint64_t va = v->first_va + (uint64_t)at * l->unit_bytes;
+	size_t above = t->nr ? SORTED_LOWER(t->rows, t->nr, va, va + 1) : 0;
+	uint64_t end;
+
+	if (!above)
+		return at;
+	end = t->rows[above - 1].va + heap_row_bytes(v->w, &t->rows[above - 1]);
+	return va < end ? at + (uint32_t)((end - va + l->unit_bytes - 1) / l->unit_bytes) : at;
+}
+
+/*
+ * The next header from @from on that proves itself; nr_units if there is none.
+ * On each stretch of memory between holes a good proof counts before a weak one.
+ */
 static uint32_t seek(struct heap_vs *v, uint32_t from, enum seek_for what, uint32_t at,
 		     uint32_t past)
 {
 	const struct heap_vs_layout *l = &v->w->run->layout->vs;
+	uint32_t weak = v->nr_units;
 
-	for (uint32_t i = from; i < v->nr_units; i++) {
+	for (uint32_t i = behind_row(v, from); i < v->nr_units; i++) {
 		struct heap_chunk c;
 		enum heap_at there = heap_chunk_at(v, i, &c);
+		enum proof proof;
 
 		if (there == AT_ABSENT) {       /* on to the next page */
 			uint64_t va = v->first_va + (uint64_t)i * l->unit_bytes;
 			uint64_t left = (PAGE_BYTES - va % PAGE_BYTES) / l->unit_bytes;
 
+			if (weak < v->nr_units)
+				return weak;
 			i += left ? (uint32_t)left - 1 : 0;
-		} else if (there == AT_CHUNK && proves_itself(v, c, what, at, past)) {
-			return i;
+			i = behind_row(v, i + 1) - 1;
+			continue;
 		}
+		proof = there == AT_CHUNK ? proof_of(v, c, what, at, past) : PROOF_NONE;
+		if (proof == PROOF_GOOD)
+			return i;
+		if (proof == PROOF_WEAK && weak == v->nr_units)
+			weak = i;
 	}
-	return v->nr_units;
+	return weak;
 }
 
 uint32_t heap_vs_resume(struct heap_vs *v, uint32_t at, enum heap_at why)

@@ -73,8 +73,10 @@ static bool unnamed(struct heap_vs *v, struct extent e, struct block *b)
 		b->how = BLOCK_RANGE;
 		return true;
 	}
-	if (!p)
-		return false;   /* its POOL_HEADER is on a page that is not there */
+	/* its POOL_HEADER is on a page that is not there */
+	if (!p || (page < e.end && !heap_page(&v->w->reader, page)))
+		return false;
+	p = heap_bytes(&v->w->reader, e.first, 8);
 	x = heap_header_get(v->w->run, p);
 	if (x.plausible && x.size_bytes <= e.end - e.first)
 		b->tag = x.tag;
@@ -113,19 +115,16 @@ static void put_free(struct heap_vs *v, struct extent e)
  * A chunk whose header cannot be read though where it lies is known: in use if a
  * POOL_HEADER stands where it would, since a free chunk's links lie over it.
  */
-static bool put_carved(struct heap_vs *v, struct extent e)
+static void put_carved(struct heap_vs *v, struct extent e)
 {
 	struct block b;
 
-	if (row_find(v, e, &b)) {
-		put(v, &b);
-		return true;
+	if (!row_find(v, e, &b)) {
+		if (!header_fits(v, e.first, e, &b))
+			return;
+		b.how = BLOCK_CARVED;
 	}
-	if (!header_find(v, e, &b))
-		return false;
-	b.how = BLOCK_CARVED;
 	put(v, &b);
-	return true;
 }
 
 /* Blocks that only the big-page table knows. */
@@ -134,7 +133,7 @@ static void put_rows(struct heap_vs *v, struct extent e)
 	const struct big_block *row;
 
 	while (e.first < e.end && (row = heap_row(v->w->run, e.first, e.end)) != NULL) {
-		struct block b = { .va = row->va, .size_bytes = row->size_bytes,
+		struct block b = { .va = row->va, .size_bytes = heap_row_bytes(v->w, row),
 				   .tag = row->tag, .state = BLOCK_IN_USE, .how = BLOCK_RANGE };
 
 		if (b.size_bytes > e.end - b.va)

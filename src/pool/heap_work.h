@@ -233,6 +233,9 @@ void heap_vote(struct heap_part *p, unsigned type);
 /** heap_row - the row of the big-page table that begins in [@first, @end); NULL */
 const struct big_block *heap_row(const struct heap_run *h, uint64_t first, uint64_t end);
 
+/** heap_row_bytes - NumberOfBytes of a row, which is not rounded to pages */
+uint64_t heap_row_bytes(struct heap_work *w, const struct big_block *row);
+
 /** heap_absent - count a page of @r that is not there, by why */
 void heap_absent(struct heap_work *w, enum heap_page_state state);
 void heap_part_deinit(struct heap_part *p);
