@@ -135,7 +135,8 @@ static const struct bitmap_shape *best_shape(struct container *c, struct bytes b
 			continue;
 		if (!first && !s.shape->words) /* even if cut: then that is to be said */
 			first = s.shape;
-		if (!read_bits(c, &s, &copy, &bits, NULL) &&
+		/* no bits and no pages add up in any shape */
+		if ((s.nr_pages || !s.shape->words) && !read_bits(c, &s, &copy, &bits, NULL) &&
 		    bitmap_count(bits, s.nr_bits) == s.nr_pages)
 			best = s.shape;
 	}

@@ -188,10 +188,19 @@ static void bits_beyond(void)
 	im.p[0x2040] |= 0x80;
 }
 
+/* The first six bits are as many as Pages says, and as few as BitmapSize. */
+static void no_low_bits(void)
+{
+	kernel64();
+	im.p[0x2038] = 0;
+}
+
 static const struct malformation malformations[] = {
 	{ "no SDMP", kernel64, 0x2000, 4, 0, NULL, "signature at 0x2000", 0, 0 },
 	{ "no DUMP", kernel64, 0x2004, 4, 0, NULL, "signature at 0x2000", 0, 0 },
 	{ "BitmapSize 0", kernel64, 0x2030, 8, 0, NULL, "BitmapSize at 0x2030 is 0x0", 0, 0 },
+	{ "BitmapSize 0, first bits 0", no_low_bits, 0x2030, 8, 0, NULL,
+	  "BitmapSize at 0x2030 is 0x0", 0, 0 },
 	{ "BitmapSize 2^63", kernel64, 0x2030, 8, (uint64_t)1 << 63, NULL,
 	  "BitmapSize at 0x2030 is 0x8000000000000000, no number of PFNs that a 64-bit "
 	  "machine has", 0, 0 },

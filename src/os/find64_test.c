@@ -380,11 +380,24 @@ static void builds_that_agree_or_not(void **state)
 	assert_int_equal(opened(s, false)->build, 19041);
 	assert_true(has_note(&s->os, "KUSER_SHARED_DATA says build 22000, taken as build 19041"));
 	s64_close(s);
+	/* the header alone against two */
 	s64_header(s, 0x0c, 17134, 4);
-	assert_int_equal(opened(s, false)->build, 17134);
-	assert_true(has_note(&s->os, "NtBuildNumber says build 19041"));
+	assert_int_equal(opened(s, false)->build, 19041);
+	assert_true(has_note(&s->os, "the header says build 17134, taken as build 19041"));
+	s64_close(s);
+	s64_header(s, 0x0c, 3, 4);
+	assert_int_equal(opened(s, false)->build, 19041);
+	s64_close(s);
+	/* one against one: the header */
+	s64_put(s, S64_KERNEL + S64_VARIABLES + 0x88, 0, 4);
+	s64_put(s, S64_SHARED + 0x260, 0, 4);
+	s64_header(s, 0x0c, 18362, 4);
+	assert_int_equal(opened(s, false)->build, 18362);
 	assert_true(has_note(&s->os, "NtBuildLab says build 19041"));
-	assert_true(has_note(&s->os, "size of the KDBG block says build 17763"));
+	s64_close(s);
+	/* unless the KDBG block's size is against it */
+	s64_header(s, 0x0c, 17134, 4);
+	assert_int_equal(opened(s, false)->build, 19041);
 }
 
 static void newer_than_any_row(void **state)
@@ -393,6 +406,9 @@ static void newer_than_any_row(void **state)
 
 	s64_build(s, SPACE_X64);
 	s64_header(s, 0x0c, 99999, 4);
+	s64_put(s, S64_KERNEL + S64_VARIABLES + 0x88, 0, 4);
+	s64_put(s, S64_SHARED + 0x260, 99999, 4);
+	s64_text(s, S64_KERNEL + S64_LAB, "99999.1.amd64fre");
 	assert_int_equal(opened(s, false)->build, 99999);
 	assert_true(has_note(&s->os, "build 99999 is newer than any layout known"));
 	assert_string_equal(s->os.name, "Windows build 99999 (NT 10.0)");

@@ -152,15 +152,36 @@ static void note_contradictions(struct os *os, const struct claims *c)
 			"compatible with NT %u.%u", os->build_lab, c->major, c->minor);
 }
 
+/*
+ * What most places say, and of equals what the first does: headers of other
+ * writers are sometimes wrong, and alone with it then.
+ */
+static uint32_t elect_build(const struct claims *c, const uint32_t *said, size_t nr)
+{
+	uint32_t build = 0;
+	size_t most = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		size_t votes = said[i] >= c->kdbg_first && said[i] <= c->kdbg_last;
+
+		for (size_t k = 0; k < nr; k++)
+			votes += release_kernel(said[k]) == release_kernel(said[i]);
+		if (said[i] && votes > most) {
+			most = votes;
+			build = said[i];
+		}
+	}
+	return build;
+}
+
 /* Headers and NtBuildLab name the kernel's build; the shared data the release's. */
 static uint32_t choose_build(const struct claims *c)
 {
-	const uint32_t said[] = { c->header, c->kernel, c->shared, c->lab, c->version,
-				  c->kdbg_first };
-	uint32_t build = 0;
+	const uint32_t said[] = { c->header, c->kernel, c->shared, c->lab };
+	uint32_t build = elect_build(c, said, sizeof said / sizeof said[0]);
 
-	for (size_t i = 0; i < sizeof said / sizeof said[0] && !build; i++)
-		build = said[i];
+	if (!build)
+		build = c->version ? c->version : c->kdbg_first;
 	if (c->shared > build && release_kernel(c->shared) == release_kernel(build))
 		build = c->shared;
 	return build;
