@@ -4,7 +4,7 @@
 _dumpleak()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands='analyze info tags blocks show help' command='' word opts
+	local commands='analyze info tags blocks show verify help' command='' word opts
 	local common='--json --symbols --jobs --color --width --quiet --help --version'
 
 	# "--option=value" comes in three words: option, "=", value
@@ -33,7 +33,7 @@ _dumpleak()
 		info) opts='--modules --devices --unloaded' ;;
 		tags) opts='--tag --pool --by-size --sort --top --min-bytes --ledger --pooltag' ;;
 		blocks) opts='--tag --size --state --pool --all --limit --pooltag' ;;
-		analyze|show) opts='--pooltag' ;;
+		analyze|show|verify) opts='--pooltag' ;;
 		*) opts='' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$opts $common" -- "$cur")
