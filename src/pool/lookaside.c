@@ -13,6 +13,7 @@ enum {
 	MAX_PROCESSORS = 2048, MAX_LISTS = 8192, MAX_PARKED = 1 << 20,
 	POOL_TAG = 0x6c6f6f50,  /* "Pool": the tag of the pool's own lists */
 	MAX_ENTRY_BYTES = 1 << 20,
+	MAX_SHORT_TAG = 0xffff, /* two characters are no tag */
 };
 
 struct lookasides {
@@ -79,7 +80,8 @@ static bool list_get(struct lookasides *l, uint64_t va, struct list_head *out)
 	out->tag = field_or(b, y->tag, 0);
 	out->size = field_or(b, y->size, 0);
 	type = field_or(b, y->type, UINT64_MAX);
-	if (type > 0x3ff || !out->size || out->size > MAX_ENTRY_BYTES || !out->tag)
+	if (type > 0x3ff || !out->size || out->size > MAX_ENTRY_BYTES ||
+	    out->tag <= MAX_SHORT_TAG || !out->next != !out->depth)
 		return false;
 	for (uint64_t t = out->tag & 0x7fffffff; t; t >>= 8)
 		if ((t & 0xff) < 0x20 || (t & 0xff) > 0x7e)
@@ -87,47 +89,108 @@ static bool list_get(struct lookasides *l, uint64_t va, struct list_head *out)
 	return !out->next || os_is_kernel_va(l->os, out->next);
 }
 
-/* Mark the block that was given out at @user_va; false if there is none. */
-static bool park(struct lookasides *l, uint64_t user_va, enum block_state state)
+enum parking { PARKED, PARKED_TWICE, NO_BLOCK };
+
+/* Mark the block that was given out at @user_va. */
+static enum parking park(struct lookasides *l, uint64_t user_va, enum block_state state)
 {
 	struct catalog *c = &l->pool->blocks;
 	size_t i;
 
-	if (!catalog_find(c, user_va, &i) || pool_user_va(l->pool, i) != user_va ||
-	    catalog_state(c, i) != BLOCK_IN_USE)
-		return false;
+	if (!catalog_find(c, user_va, &i) || pool_user_va(l->pool, i) != user_va)
+		return NO_BLOCK;
+	if (catalog_state(c, i) != BLOCK_IN_USE)
+		return PARKED_TWICE;
 	catalog_set_state(c, i, state);
 	l->parked++;
-	return true;
+	return PARKED;
+}
+
+/* The list at @va leads from the block that was given out at @from_va to one it has had. */
+static void loop_fault(struct lookasides *l, uint64_t va, uint64_t from_va)
+{
+	const struct catalog *c = &l->pool->blocks;
+	struct pool_fault x = { .bad_va = va, .kind = FAULT_LIST_LOOP };
+	size_t i;
+
+	if (from_va && catalog_find(c, from_va, &i)) {
+		x.bad_va = catalog_va(c, i);
+		x.pool = catalog_pool(c, i);
+		if (i) {
+			x.before_va = catalog_va(c, i - 1);
+			x.before_tag = c->tag[i - 1];
+		}
+		if (i + 1 < c->nr) {
+			x.after_va = catalog_va(c, i + 1);
+			x.after_tag = c->tag[i + 1];
+		}
+	}
+	x.page_va = x.bad_va & ~(uint64_t)(PAGE_BYTES - 1);
+	vm_read(&l->os->vm, x.bad_va, x.found, sizeof x.found, NULL);
+	pool_fault_add(l->pool, &x);
+}
+
+/* Where a walk along a list's entries ended. */
+struct list_end {
+	uint64_t entry;         /* 0: at the list's end            */
+	uint64_t nr;            /* entries passed                  */
+	bool unreadable, loop;
+};
+
+/*
+ * An entry that is no block the catalog has may be on a damaged page: the list
+ * goes on behind it, but not for longer than it says it is.
+ */
+static struct list_end entries_walk(struct lookasides *l, uint64_t list_va,
+				    const struct list_head *h, enum block_state state)
+{
+	unsigned ptr = l->os->layout.ptr_bytes;
+	struct list_end e = { .entry = h->next };
+	uint64_t before = 0, strangers = 0;
+
+	while (e.entry && l->parked < MAX_PARKED) {
+		enum parking p = park(l, e.entry, state);
+		uint64_t next;
+
+		if (p == PARKED_TWICE) {
+			/* its own end, not one of another list's */
+			e.loop = e.nr >= h->depth;
+			if (e.loop)
+				loop_fault(l, list_va, before);
+			return e;
+		}
+		if (p == NO_BLOCK && (++strangers > h->depth || !os_is_kernel_va(l->os, e.entry)))
+			return e;
+		if (vm_word(&l->os->vm, e.entry, ptr, &next, NULL)) {
+			e.unreadable = true;
+			return e;
+		}
+		before = e.entry;
+		e.entry = next;
+		e.nr++;
+	}
+	return e;
 }
 
 static void list_walk(struct lookasides *l, uint64_t va, enum block_state state)
 {
-	unsigned ptr = l->os->layout.ptr_bytes;
 	struct list_head h;
-	uint64_t entry, n = 0;
+	struct list_end e;
 
 	if (!va || !seen_add(l, va) || !list_get(l, va, &h))
 		return;
 	if ((h.tag & 0x7fffffff) == POOL_TAG)
 		state = BLOCK_CACHED;
 	l->pool->lists.lookasides++;
-	for (entry = h.next; entry && l->parked < MAX_PARKED; n++) {
-		uint64_t next;
-
-		/* an entry twice, or what is no block, ends the list */
-		if (!park(l, entry, state) || vm_word(&l->os->vm, entry, ptr, &next, NULL))
-			break;
-		entry = next;
-	}
-	if (!entry && n == h.depth)
+	e = entries_walk(l, va, &h, state);
+	if (!e.entry && e.nr == h.depth)
 		return;
 	/* an entry that cannot be read contradicts nothing */
-	if (entry && vm_word(&l->os->vm, entry, ptr, &h.next, NULL))
+	if (e.unreadable)
 		l->pool->lists.lookasides_cut++;
 	else
 		l->pool->lists.lookasides_bad++;
-	l->pool->lists.unreached += h.depth > n ? h.depth - n : 0;
+	l->pool->lists.unreached += h.depth > e.nr ? h.depth - e.nr : 0;
 }
 
 /* @nr pairs of pointers {P, L} at @va. */
@@ -227,7 +290,7 @@ static void walk_pending(struct lookasides *l, uint64_t descriptor_va)
 	if (!field_has(d->pending_frees) || !seen_add(l, descriptor_va) ||
 	    vm_word(&l->os->vm, descriptor_va + d->pending_frees.off, ptr, &entry, NULL))
 		return;
-	while (entry && l->parked < MAX_PARKED && park(l, entry, BLOCK_DELAYED)) {
+	while (entry && l->parked < MAX_PARKED && park(l, entry, BLOCK_DELAYED) == PARKED) {
 		l->pool->lists.pending_frees++;
 		if (vm_word(&l->os->vm, entry, ptr, &entry, NULL))
 			return;
