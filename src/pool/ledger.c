@@ -142,8 +142,8 @@ static bool take_slack(const struct pool *pool, struct tag_map *m)
 		if (!r)
 			return false;
 		for (int k = 0; k < 2; k++) {
-			r->slack_bytes[k] = smaller(pool->slack[i].bytes[k], r->walked_bytes[k]);
-			r->walked_bytes[k] -= r->slack_bytes[k];
+			r->slack_bytes[k] = pool->slack[i].bytes[k];
+			r->walked_bytes[k] -= (uint64_t)r->slack_bytes[k];
 		}
 	}
 	return true;

@@ -91,8 +91,11 @@ static void explain_missing(struct budget *b, struct gap *g)
 {
 	uint64_t cached = g->row->cached_bytes[g->k];
 
+	/* what could not be read hides blocks, not bytes of those that were found */
+	if (!g->blocks)
+		return;
 	/* rows of the big-page table stand for a page and more each */
-	if (g->blocks && g->left / g->blocks >= PAGE_BYTES) {
+	if (g->left / g->blocks >= PAGE_BYTES) {
 		draw_blocks(g, REASON_DAMAGED, &b->rows_bad);
 		draw_blocks(g, REASON_ABSENT, &b->rows_absent);
 	}

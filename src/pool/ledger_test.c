@@ -206,6 +206,19 @@ static void test_budget_is_shared(void **state)
 	check_sums(&m->ledger);
 }
 
+/* Blocks that were all found cannot have lost bytes to the page file. */
+static void test_sizes_differ(void **state)
+{
+	struct made *m = *state;
+	const struct ledger_row *r;
+
+	m->pool->totals[POOL_PAGED].paged_out_pages = 100;
+	count(m, TAG_A, 1, 1, 0x90);
+	block(m, TAG_A, POOL_PAGED, BLOCK_IN_USE, BLOCK_PAGE, 0x30);
+	r = make(m, TAG_A);
+	assert_int_equal(r->why[1][REASON_NONE], 0x60);
+}
+
 static void test_cached(void **state)
 {
 	struct made *m = *state;
@@ -292,7 +305,7 @@ static void test_uncounted(void **state)
 static void test_slack(void **state)
 {
 	struct made *m = *state;
-	struct slack_row slack = { TAG_A, { 0x30, 0 } };
+	struct slack_row slack = { TAG_A, { 0x30, -0xf00 } };
 	const struct ledger_row *r;
 
 	m->pool->slack = &slack;
@@ -300,11 +313,15 @@ static void test_slack(void **state)
 	count(m, TAG_A, 0, 2, 0x50);
 	block(m, TAG_A, POOL_NONPAGED, BLOCK_IN_USE, BLOCK_LFH, 0x40);
 	block(m, TAG_A, POOL_NONPAGED, BLOCK_IN_USE, BLOCK_VS, 0x40);
+	m->tracker[0].allocs[1] = 1;
+	m->tracker[0].bytes[1] = 0x6000;
+	block(m, TAG_A, POOL_PAGED, BLOCK_IN_USE, BLOCK_RANGE, 0x5100);
 	r = make(m, TAG_A);
 	assert_true(r->matches);
 	assert_int_equal(r->slack_bytes[0], 0x30);
-	assert_int_equal(m->ledger.slack_bytes, 0x30);
-	assert_int_equal(m->ledger.bytes_walked, 0x50);
+	assert_int_equal(r->slack_bytes[1], -0xf00);
+	assert_int_equal(m->ledger.slack_bytes, 0x30 - 0xf00);
+	assert_int_equal(m->ledger.bytes_walked, 0x50 + 0x6000);
 }
 
 static void test_tables(void **state)
@@ -393,6 +410,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_missing, teardown),
 		cmocka_unit_test_setup_teardown(test_other_pool, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_budget_is_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sizes_differ, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cached, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_big_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_big_table, setup, teardown),

@@ -58,7 +58,7 @@ static bool map_grow(struct slack_map *m)
 	return true;
 }
 
-static bool map_add(struct slack_map *m, uint32_t tag, const uint64_t bytes[2])
+static bool map_add(struct slack_map *m, uint32_t tag, const int64_t bytes[2])
 {
 	struct slack_row *row;
 
@@ -121,14 +121,17 @@ static enum dl_status slice(void *ctx, size_t n, unsigned worker, struct dl_err 
 	for (size_t i = n * SLICE_BLOCKS; i < end; i++) {
 		enum block_state state = catalog_state(c, i);
 		enum pool_kind kind = catalog_pool(c, i);
-		uint64_t counted, size = catalog_size(c, i), bytes[2] = { 0, 0 };
+		uint64_t counted, size = catalog_size(c, i);
+		int64_t bytes[2] = { 0, 0 };
 
 		if ((state != BLOCK_IN_USE && state != BLOCK_PARKED) || kind > POOL_PAGED)
 			continue;
 		counted = counted_size(s, w, i);
-		if (!counted || counted >= size)
+		/* a row's bytes are rounded up to pages; anything else is damage */
+		if (!counted || counted >= size + PAGE_BYTES ||
+		    (counted > size && catalog_how(c, i) != BLOCK_RANGE))
 			continue;
-		bytes[kind] = size - counted;
+		bytes[kind] = (int64_t)(size - counted);
 		if (!map_add(&w->map, catalog_tag(c, i), bytes))
 			return err_set(err, DL_NOMEM, "out of memory for sums by tag");
 	}

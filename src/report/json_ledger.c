@@ -52,7 +52,7 @@ void json_ledger_row(struct jot *j, json_t *parent, const struct ledger_row *row
 		jot_count(j, o, "cached_bytes", row->cached_bytes[k]);
 		jot_count(j, o, "carved_blocks", row->carved_blocks[k]);
 		jot_count(j, o, "carved_bytes", row->carved_bytes[k]);
-		jot_count(j, o, "slack_bytes", row->slack_bytes[k]);
+		jot_offset(j, o, "slack_bytes", row->slack_bytes[k]);
 		jot_count(j, o, "table_bytes", k ? 0 : row->table_bytes);
 		jot_offset(j, o, "difference_bytes", (int64_t)(ledger_found_bytes(row, k) -
 							       row->counted_bytes[k]));
@@ -128,7 +128,7 @@ void json_reconciliation(struct jot *j, json_t *root, const struct report_input 
 	json_ledger_state(j, o, l);
 	json_agreement(j, o, l);
 	jot_count(j, o, "bytes_found", l->bytes_walked);
-	jot_count(j, o, "slack_bytes", l->slack_bytes);
+	jot_offset(j, o, "slack_bytes", l->slack_bytes);
 	jot_count(j, o, "table_bytes", l->table_bytes);
 	jot_count(j, o, "carved_bytes", l->carved_bytes);
 	jot_count(j, o, "cached_bytes", l->cached_bytes);

@@ -89,6 +89,9 @@ static void heap_fields(const struct report_input *in, struct paper *p)
 		  "VS subsegments were carved for headers", p);
 	key_field("LFH key", h->lfh_key_known, h->lfh_key_votes, h->lfh_key_voters,
 		  "LFH subsegments were carved for headers", p);
+	if (!h->state_va)
+		paper_field(p, "Heap lookasides", "not found without the pool state: blocks on "
+			    "them are among those in use");
 	if (h->carved_subsegments || h->absent_subsegments)
 		paper_field(p, "Subsegments", "%zu damaged or not to be decoded, carved for "
 			    "headers; %zu not in this dump", h->carved_subsegments,

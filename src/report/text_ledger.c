@@ -99,8 +99,10 @@ static void sums(const struct ledger *l, struct paper *p)
 			    "by headers", text_size(l->table_bytes, tables),
 			    text_size(l->carved_bytes, carved));
 	if (l->slack_bytes)
-		paper_field(p, "Rounding", "%s that the heap gave beyond what is counted; not "
-			    "among those found", text_size(l->slack_bytes, size));
+		paper_field(p, "Rounding", "%s that the heap gave %s what is counted for the "
+			    "same blocks", text_size(l->slack_bytes < 0
+			    ? 0 - (uint64_t)l->slack_bytes : (uint64_t)l->slack_bytes, size),
+			    l->slack_bytes < 0 ? "less than" : "beyond");
 	if (l->cached_bytes)
 		paper_field(p, "Cached", "%s on lists of freed blocks: the counters say freed",
 			    text_size(l->cached_bytes, size));

@@ -38,7 +38,8 @@ struct ledger_row {
 	uint64_t counted_blocks[2];     /* allocs - frees, modulo 32 bits on x86 */
 	uint64_t walked_blocks[2], walked_bytes[2];     /* in use and parked, in the bytes
 	                                           that the kernel counts for them      */
-	uint64_t slack_bytes[2];        /* what they hold beyond these, in a heap */
+	int64_t slack_bytes[2];         /* what they hold beyond these, in a heap; below 0
+	                                   where whole pages are counted and less was given */
 	uint64_t carved_blocks[2], carved_bytes[2];     /* of these: carved      */
 	uint64_t cached_blocks[2], cached_bytes[2];     /* on the pool's lists   */
 	uint64_t table_blocks, table_bytes;     /* the kernel's two tables themselves: counted
@@ -68,7 +69,7 @@ struct ledger {
 	uint64_t bytes_counted;         /* outstanding, as the kernel says   */
 	uint64_t bytes_walked;          /* in-use and parked blocks found    */
 	uint64_t bytes_accounted;       /* sum over tags of the smaller of both */
-	uint64_t slack_bytes;           /* not among those walked: rounding by a heap */
+	int64_t slack_bytes;            /* not among those walked: rounding by a heap */
 	uint64_t table_bytes;           /* of those walked: the tables themselves */
 	uint64_t carved_bytes;          /* of those walked: by their header alone */
 	uint64_t cached_bytes;          /* beside them: on the pool's lists  */

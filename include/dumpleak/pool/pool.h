@@ -78,10 +78,11 @@ struct tracker_row {
 	uint64_t allocs[2], frees[2], bytes[2];
 };
 
-/* What blocks of a heap hold beyond what the kernel counts for them, by tag. */
+/* What blocks of a heap hold beyond what the kernel counts for them, by tag;
+ * below 0 where it counts whole pages, and the heap gave less. */
 struct slack_row {
 	uint32_t tag;
-	uint64_t bytes[2];      /* nonpaged, paged */
+	int64_t bytes[2];       /* nonpaged, paged */
 };
 
 struct pool_tables {            /* how the kernel's own tables were found */
