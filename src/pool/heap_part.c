@@ -74,6 +74,7 @@ const struct big_block *heap_row(const struct heap_run *h, uint64_t first, uint6
 uint64_t heap_row_bytes(struct heap_work *w, const struct big_block *row)
 {
 	const struct big_layout *l = &w->run->pool->layout.big;
+	struct field slush = { .width = 4, .shift = 20, .bits = 12 };
 	uint8_t raw[64] = { 0 };
 	struct bytes b = { raw, l->stride };
 	uint64_t bytes;
@@ -84,6 +85,10 @@ uint64_t heap_row_bytes(struct heap_work *w, const struct big_block *row)
 	    field_or(b, l->va, 0) != row->va)
 		return row->size_bytes;
 	bytes = field_or(b, l->bytes, 0);
+	/* SlushSize, behind Pattern and PoolType: what the last page has unused */
+	slush.off = (uint16_t)(l->key.off + l->key.width);
+	if (bytes % PAGE_BYTES == 0 && bytes > field_or(b, slush, 0))
+		bytes -= field_or(b, slush, 0);
 	return bytes && bytes <= row->size_bytes ? bytes : row->size_bytes;
 }
 

@@ -131,35 +131,56 @@ static bool before_agrees(struct heap_vs *v, struct heap_chunk c, uint32_t at)
 	return p.size == c.prev;
 }
 
+/*
+ * The hole in which the chunk before @c begins, if that is an earlier one: then
+ * what was followed since were old headers.
+ */
+static struct heap_chunk *gap_of(struct heap_vs *v, struct heap_chunk c)
+{
+	for (size_t i = v->w->nr_chunks; c.prev && c.prev <= c.at && i-- > 0;) {
+		struct heap_chunk *g = &v->w->chunks[i];
+
+		if (g->state == CHUNK_HOLE)
+			return c.at - c.prev - g->at < g->size ? g : NULL;
+	}
+	return NULL;
+}
+
 enum seek_for {
 	SEEK_NEXT,      /* the chunk at @at is the one before        */
 	SEEK_PAST,      /* so it is, and its chain leads past @past  */
 	SEEK_ANY,       /* some chunk from @at on is the one before  */
 };
 
-enum proof { PROOF_NONE, PROOF_WEAK, PROOF_GOOD };
+enum { PROOF_NONE, PROOF_WEAKEST, PROOF_FIRM = 4, PROOF_GOOD = 16 };
 
 /*
- * Freed and reused memory is full of old headers. Theirs are chains that end in
- * a contradiction; one that is true does so only where there is more damage.
+ * How much speaks for the header @c. Freed and reused memory is full of old
+ * headers: their chains are short, or end in a contradiction; one that is true
+ * does so only where there is more damage.
  */
-static enum proof proof_of(struct heap_vs *v, struct heap_chunk c, enum seek_for what,
-			   uint32_t at, uint32_t past)
+static unsigned proof_of(struct heap_vs *v, struct heap_chunk c, enum seek_for what,
+			 uint32_t at, uint32_t past)
 {
 	uint32_t reached = 0;
 	unsigned links = 0;
 	enum chain_end end;
 
-	if (what == SEEK_ANY ? !before_agrees(v, c, at) : c.prev > c.at || c.at - c.prev != at)
+	if (what != SEEK_ANY && (c.prev > c.at || c.at - c.prev != at))
 		return PROOF_NONE;
 	end = links_from(v, c, &links, &reached);
+	if (what == SEEK_ANY && !before_agrees(v, c, at) &&
+	    (links < FEW_LINKS || end == END_BAD || !gap_of(v, c)))
+		return PROOF_NONE;
 	if (what == SEEK_PAST && (reached <= past || !links))
 		return PROOF_NONE;
 	if (end == END_BAD)
-		return links >= (what == SEEK_NEXT ? 1 : FEW_LINKS) ? PROOF_WEAK : PROOF_NONE;
-	if (what != SEEK_ANY || links > 1 || end == END_GOOD || block_agrees(v, c))
+		return links >= (what == SEEK_NEXT ? 1 : FEW_LINKS) ? PROOF_WEAKEST : PROOF_NONE;
+	if (links >= FEW_LINKS)
 		return PROOF_GOOD;
-	return links ? PROOF_WEAK : PROOF_NONE;
+	if (what == SEEK_ANY && links < 2 && !block_agrees(v, c))
+		return PROOF_NONE;
+	return PROOF_FIRM + 2 * links;
 }
 
 /* Where an allocation of the big-page table ends that covers @at; @at if none does. */
@@ -185,19 +206,20 @@ static uint32_t seek(struct heap_vs *v, uint32_t from, enum seek_for what, uint3
 		     uint32_t past)
 {
 	const struct heap_vs_layout *l = &v->w->run->layout->vs;
-	uint32_t weak = v->nr_units;
+	uint32_t best = v->nr_units;
+	unsigned most = PROOF_NONE;
 
 	for (uint32_t i = behind_row(v, from); i < v->nr_units; i++) {
 		struct heap_chunk c;
 		enum heap_at there = heap_chunk_at(v, i, &c);
-		enum proof proof;
+		unsigned proof;
 
 		if (there == AT_ABSENT) {       /* on to the next page */
 			uint64_t va = v->first_va + (uint64_t)i * l->unit_bytes;
 			uint64_t left = (PAGE_BYTES - va % PAGE_BYTES) / l->unit_bytes;
 
-			if (weak < v->nr_units)
-				return weak;
+			if (most)
+				return best;
 			i += left ? (uint32_t)left - 1 : 0;
 			i = behind_row(v, i + 1) - 1;
 			continue;
@@ -205,10 +227,12 @@ static uint32_t seek(struct heap_vs *v, uint32_t from, enum seek_for what, uint3
 		proof = there == AT_CHUNK ? proof_of(v, c, what, at, past) : PROOF_NONE;
 		if (proof == PROOF_GOOD)
 			return i;
-		if (proof == PROOF_WEAK && weak == v->nr_units)
-			weak = i;
+		if (proof > most) {
+			most = proof;
+			best = i;
+		}
 	}
-	return weak;
+	return best;
 }
 
 uint32_t heap_vs_resume(struct heap_vs *v, uint32_t at, enum heap_at why)
@@ -252,7 +276,7 @@ static void chunks_get(struct heap_vs *v)
 	w->nr_chunks = 0;
 	while (at < v->nr_units) {
 		enum heap_at why;
-		struct heap_chunk c = { 0 }, next;
+		struct heap_chunk c = { 0 }, next, *g;
 		uint32_t to;
 
 		at = follow(v, at, &why);
@@ -261,7 +285,12 @@ static void chunks_get(struct heap_vs *v)
 		to = heap_vs_resume(v, at, why);
 		if (to == v->nr_units && v->open_end)
 			break;
-		if (!w->nr_chunks || w->chunks[w->nr_chunks - 1].state != CHUNK_BAD) {
+		if (to < v->nr_units && heap_chunk_at(v, to, &next) == AT_CHUNK &&
+		    next.prev < to && to - next.prev < at && (g = gap_of(v, next)) != NULL) {
+			w->nr_chunks = (size_t)(g - w->chunks) + 1;
+			g->size = to - g->at;
+			g->prev = next.prev;
+		} else if (!w->nr_chunks || w->chunks[w->nr_chunks - 1].state != CHUNK_BAD) {
 			c = (struct heap_chunk){ .at = at, .size = to - at,
 				.state = why == AT_BAD ? CHUNK_BAD : CHUNK_HOLE };
 			if (to < v->nr_units && heap_chunk_at(v, to, &next) == AT_CHUNK)
