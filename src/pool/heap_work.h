@@ -215,6 +215,31 @@ bool heap_lfh_decode(const struct heap_run *h, const uint8_t *head, struct heap_
 bool heap_lfh_fits(const struct heap_layout *l, struct heap_lfh_shape s, uint64_t range_bytes);
 void heap_lfh_walk(struct heap_work *w, struct heap_range r);
 
+struct heap_slots {
+	struct heap_work *w;
+	struct heap_range range;
+	struct heap_lfh_shape shape;
+	enum block_how how;
+	bool no_bitmap;         /* every slot counts that has a header */
+};
+
+enum { HEAP_SLOTS_PER_WORD = 32 };
+
+/** heap_lfh_bits - bits of 32 slots, two each, the lower one: busy */
+bool heap_lfh_bits(struct heap_work *w, uint64_t va, uint32_t word, uint64_t *bits);
+
+/** heap_lfh_crosses - a slot that is withheld since it would cross a page */
+static inline bool heap_lfh_crosses(uint64_t va, uint32_t size)
+{
+	return size <= PAGE_BYTES && va >> PAGE_SHIFT != (va + size - 1) >> PAGE_SHIFT;
+}
+
+/**
+ * heap_lfh_guess - the shape for which most POOL_HEADERs speak
+ * @s->shape.nr: in, as it was read; it may be wrong or 0. False: no shape.
+ */
+bool heap_lfh_guess(struct heap_slots *s);
+
 /** heap_carve - POOL_HEADERs in [@first, @end) that follow each other */
 void heap_carve(struct heap_work *w, uint64_t first, uint64_t end);
 
