@@ -171,6 +171,7 @@ enum dl_status pool_scan(struct os *os, const struct pool_options *opts,
 	if (st)
 		return st;
 	note_tables(pool);
+	quota_recover(os, pool);
 	if (!pool->blocks.nr)
 		return err_set(err, DL_NOTFOUND,
 			       "no pool page among %" PRIu64 " mapped kernel pages",

@@ -326,6 +326,9 @@ bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
 enum dl_status lookaside_run(struct os *os, struct pool *pool, const struct walk *w,
 			     struct dl_err *err);
 
+/** quota_recover - who pays for blocks with quota; needs the catalog */
+void quota_recover(struct os *os, struct pool *pool);
+
 /** totals_stated - limits and ranges as the kernel states them; comes first */
 void totals_stated(struct os *os, struct pool *pool);
 
