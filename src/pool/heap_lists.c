@@ -5,6 +5,8 @@
  */
 #include "heap_work.h"
 
+#include <string.h>
+
 enum { MAX_ENTRIES = 1 << 20 };
 
 /*
@@ -27,19 +29,47 @@ static bool block_of(struct heap_run *h, uint64_t va, enum block_state state, si
 	return at == va + header || at == page || at + header == page;
 }
 
-static void reclassify(struct heap_run *h, uint64_t va, enum block_state state)
+enum entry { ENTRY_DONE, ENTRY_AGAIN, ENTRY_LOST, ENTRY_BAD };
+
+/* LOST: its block is on a missing page, or in what was lost of a damaged one. */
+static enum entry reclassify(struct heap_run *h, uint64_t va, enum block_state state)
 {
 	struct pool *pool = h->pool;
 	size_t i;
 
-	if (!block_of(h, va, state, &i) ||
-	    catalog_state(&pool->blocks, i) != BLOCK_IN_USE) {
-		pool->lists.lookasides_bad++;
-		return;
-	}
+	if (!block_of(h, va, state, &i))
+		return ENTRY_LOST;
+	if (catalog_state(&pool->blocks, i) == state)
+		return ENTRY_AGAIN;
+	if (catalog_state(&pool->blocks, i) != BLOCK_IN_USE)
+		return ENTRY_BAD;
 	catalog_set_state(&pool->blocks, i, state);
 	if (state == BLOCK_DELAYED)
 		pool->lists.pending_frees++;
+	return ENTRY_DONE;
+}
+
+/* The entry at @va links to one that the list had before. */
+static void loop_fault(struct heap_run *h, uint64_t va)
+{
+	struct catalog *c = &h->pool->blocks;
+	struct pool_fault f = { .kind = FAULT_LIST_LOOP, .bad_va = va,
+		.page_va = va & ~(uint64_t)(PAGE_BYTES - 1) };
+	size_t i;
+
+	if (catalog_find(c, va, &i)) {
+		f.pool = catalog_pool(c, i);
+		f.before_va = catalog_va(c, i);
+		f.before_tag = c->tag[i];
+	}
+	if (f.before_va && i + 1 < c->nr && catalog_va(c, i + 1) ==
+	    catalog_va(c, i) + catalog_size(c, i)) {
+		f.after_va = catalog_va(c, i + 1);
+		f.after_tag = c->tag[i + 1];
+	}
+	if (!heap_copy(&h->reader, va, f.found, sizeof f.found))
+		memset(f.found, 0, sizeof f.found);
+	pool_fault_add(h->pool, &f);
 }
 
 /* The pointer of an SLIST_ENTRY or SLIST_HEADER. */
@@ -57,21 +87,35 @@ static void walk_list(struct heap_run *h, uint64_t head_va, struct field next,
 		      uint64_t depth, enum block_state state)
 {
 	const struct field link = { .off = 0, .width = h->layout->ptr_bytes };
-	uint64_t va = 0;
+	struct pool_lists *lists = &h->pool->lists;
+	uint64_t va = 0, from = head_va, n;
+	bool lost = false;
 
 	if (!next_of(h, head_va, next, h->layout->lookaside.next_low_bits, &va))
 		return;
-	for (uint64_t n = 0; va && n < depth && n < MAX_ENTRIES; n++) {
-		if (!os_is_kernel_va(h->os, va)) {
-			h->pool->lists.lookasides_bad++;
-			return;
+	for (n = 0; va && n < depth && n < MAX_ENTRIES; n++) {
+		enum entry e = os_is_kernel_va(h->os, va) ? reclassify(h, va, state)
+							  : ENTRY_BAD;
+
+		if ((e == ENTRY_AGAIN && n) || va == from) {
+			loop_fault(h, from);
+			break;
 		}
-		reclassify(h, va, state);
+		if (e == ENTRY_AGAIN || e == ENTRY_BAD) {
+			lists->lookasides_bad++;
+			break;
+		}
+		lost |= e == ENTRY_LOST;
+		from = va;
 		if (!next_of(h, va, link, 0, &va)) {
-			h->pool->lists.unreached += depth - n - 1;
-			return;
+			lost = true;
+			n++;
+			break;
 		}
 	}
+	lists->lookasides_cut += lost;
+	if (va && n < depth && n < MAX_ENTRIES)
+		lists->unreached += depth - n;
 }
 
 static void lookaside(struct heap_run *h, uint64_t va)
