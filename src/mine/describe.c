@@ -17,6 +17,7 @@ static const double CLOCK_SHARE = 0.5;  /* of a range, where numbers repeat */
 enum {
 	DENSE = 64,             /* a sequence fills at least one in so many */
 	FLAG_BITS = 8,
+	FEW_SET = 8,            /* blocks that say nothing, beside many zeros */
 	SURELY_WRITTEN = 20,    /* stale blocks to expect, where all are zero */
 };
 
@@ -263,21 +264,38 @@ static void pair_times(const struct mined *c, struct suspect *s)
 }
 
 /*
- * A column that is always zero was cleared by the owner if memory that nobody
+ * A column that is always zero, or but for a few blocks, was cleared by the owner if memory that nobody
  * wrote would show something else in some of so many blocks.
  */
-static bool is_written(const struct mined *c, const struct column *col)
+static bool is_written(const struct mined *c, const struct acc *a, const struct column *col)
 {
+	bool zero = col->kind == COLUMN_ZERO ||
+		    (a->n - a->kinds[WORD_ZERO] < FEW_SET && a->kinds[WORD_ZERO] * 20 >= a->n * 19);
+
 	if (col->kind == COLUMN_UNWRITTEN || col->kind == COLUMN_UNREADABLE)
 		return false;
-	return col->kind != COLUMN_ZERO ||
+	return !zero ||
 	       c->stale_share * (double)c->s->readable >= SURELY_WRITTEN;
+}
+
+/* Mostly zero, and of no kind; or nearly all zero like the slack, whatever the rest. */
+static bool may_be_slack(const struct mined *c, const struct acc *a,
+			 const struct column *col)
+{
+	uint64_t zero = a->kinds[WORD_ZERO];
+	double set = 1 - share_of(zero, a->n);
+
+	if (col->kind == COLUMN_MIXED)
+		return zero * 2 >= a->n;
+	return (col->kind == COLUMN_FEW || col->kind == COLUMN_SMALL ||
+		col->kind == COLUMN_FLAGS) && zero * 10 >= a->n * 9 && zero < a->n &&
+	       set * 4 >= c->stale_share && set <= c->stale_share * 4;
 }
 
 /*
  * Slack behind the last field: columns that nobody wrote, and now and then one
  * whose stale words happen to be of one kind. Amid twice as many unwritten
- * columns, one that is mostly zero and of no kind is slack as well.
+ * columns, such a one is slack as well.
  */
 static void settle_slack(struct mined *c)
 {
@@ -285,12 +303,9 @@ static void settle_slack(struct mined *c)
 	size_t n = s->nr_columns, unwritten = 0, mixed = 0;
 
 	for (; n > 0; n--) {
-		const struct acc *a = &c->accs[n - 1];
-
 		if (s->columns[n - 1].kind == COLUMN_UNWRITTEN)
 			unwritten++;
-		else if (s->columns[n - 1].kind == COLUMN_MIXED &&
-			 a->kinds[WORD_ZERO] * 2 >= a->n)
+		else if (may_be_slack(c, &c->accs[n - 1], &s->columns[n - 1]))
 			mixed++;
 		else
 			break;
@@ -306,7 +321,7 @@ static void measure_used(struct mined *c)
 	struct suspect *s = c->s;
 
 	for (size_t n = 0; n < s->nr_columns; n++)
-		if (is_written(c, &s->columns[n]))
+		if (is_written(c, &c->accs[n], &s->columns[n]))
 			s->used_bytes = s->columns[n].offset + s->columns[n].width;
 	if (s->columns_cut && s->used_bytes == c->mined_bytes)
 		s->used_bytes = s->user_bytes;  /* nobody looked behind the mined part */

@@ -332,10 +332,13 @@ static bool is_one(struct pairs *p, unsigned off)
 /* From one column to the next; returns how many there are. */
 static unsigned divide(struct pairs *p, struct slot slots[MAX_COLUMNS])
 {
-	unsigned nr = 0, off = 0;
+	unsigned nr = 0, off = 0, end = (p->c->s->user_bytes + 3) / 4 * 4;
 
-	while (off < p->c->mined_bytes) {
-		bool whole = off % 8 ? is_address(p, off) : is_one(p, off);
+	if (end > p->c->mined_bytes)
+		end = p->c->mined_bytes;
+	while (off < end) {
+		bool whole = off + 8 <= end &&
+			     (off % 8 ? is_address(p, off) : is_one(p, off));
 
 		nr = add(p->m, slots, nr, off, whole ? 8 : 4);
 		off += whole ? 8 : 4;
@@ -369,7 +372,7 @@ bool halves_split(struct miner *m, struct mined *c)
 	uint64_t *room;
 	unsigned nr;
 
-	if (m->rule->width != 8 || !n)
+	if (m->rule->width != 8 || !n || !c->nr_words)
 		return true;
 	room = malloc(3 * n * sizeof *room);
 	if (!room)
@@ -379,5 +382,5 @@ bool halves_split(struct miner *m, struct mined *c)
 			.low.sorted = (uint32_t *)(room + 2 * n),
 			.high.sorted = (uint32_t *)(room + 2 * n) + n }, slots);
 	free(room);
-	return nr == c->nr_words || rearrange(c, slots, nr);
+	return (nr == c->nr_words && slots[nr - 1].width == 8) || rearrange(c, slots, nr);
 }

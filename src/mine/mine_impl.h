@@ -285,6 +285,13 @@ enum dl_status sweep_run(struct miner *m, const char *what,
 enum dl_status sample_take(struct miner *m, struct dl_err *err);
 
 /**
+ * unused_trim - leave out what the heap notes at the end of its blocks
+ * That says how many bytes at the end nobody asked for: s->user_bytes is what
+ * was asked for, then.
+ */
+void unused_trim(struct miner *m, struct mined *c);
+
+/**
  * halves_split - two columns for each word that holds two fields, by the sample
  * Puts the sampled words in the order of the columns; false without memory.
  */

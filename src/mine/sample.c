@@ -251,6 +251,7 @@ enum dl_status sample_take(struct miner *m, struct dl_err *err)
 		st = read_all(m);
 	for (size_t i = 0; i < m->nr && !st; i++) {
 		squeeze(&m->mined[i]);
+		unused_trim(m, &m->mined[i]);
 		st = halves_split(m, &m->mined[i]) ? plan(m, &m->mined[i]) : DL_NOMEM;
 	}
 	return st ? err_set(err, st, "out of memory for the sample") : DL_OK;

@@ -22,6 +22,7 @@ enum {
 	                           of numbers, text and addresses            */
 	MANY = 64,              /* values: that is much                      */
 	MANY_SHARE = 4,         /* and so is another one in every fourth block */
+	SPARSE_COLUMNS = 4,     /* that are nearly all zero, to be slack together */
 	RANDOM_MIN = 128,       /* sampled blocks, to see that numbers are random */
 };
 static const double KIND_SHARE = 0.02;  /* of what varies, to be a kind in it */
@@ -29,6 +30,8 @@ static const double WRITTEN_SHARE = 0.5;/* one value that is not zero in so many
 static const double ONE_VALUE = 0.7;    /* of what varies: a field with two states */
 static const double ALIKE = 0.35;       /* of 2: distance of shares of kinds */
 static const double MIN_STALE = 0.001;  /* of all blocks */
+static const double SPARSE = 0.9;       /* zeros */
+static const double ALIKE_SPARSE = 0.7; /* of 2: numbers, text and addresses */
 
 /* Kernel addresses are of one kind by what they lead to. */
 enum kernel_kind { LEADS_OBJECT, LEADS_IMAGE, LEADS_BLOCK, LEADS_ELSEWHERE, NR_LEADS };
@@ -275,6 +278,15 @@ static bool is_like_slack(const struct mined *c, unsigned col)
 	return false;
 }
 
+static void set_unwritten(struct mined *c, unsigned col, const struct rest *r)
+{
+	double share = share_of(r->blocks, c->accs[col].n);
+
+	c->unwritten[col] = true;
+	if (share > c->stale_share)
+		c->stale_share = share;
+}
+
 /* From the block's end: slack comes first, then whatever lies before it. */
 static void find_stale(struct mined *c, const struct rest *rests)
 {
@@ -289,13 +301,87 @@ static void find_stale(struct mined *c, const struct rest *rests)
 		unsigned kinds = (tail && many) || is_like_slack(c, col) ? MIXTURE_COARSE
 					: tail ? MIXTURE_TAIL : MIXTURE;
 
-		c->unwritten[col] = looks_stale(&rests[col], a, foreign, kinds) &&
-				    !is_random(c, col);
+		c->unwritten[col] = false;
+		if (looks_stale(&rests[col], a, foreign, kinds) && !is_random(c, col))
+			set_unwritten(c, col, &rests[col]);
 		tail = tail && (c->unwritten[col] || a->kinds[WORD_ZERO] == a->n);
-		if (c->unwritten[col] &&
-		    share_of(rests[col].blocks, a->n) > c->stale_share)
-			c->stale_share = share_of(rests[col].blocks, a->n);
 	}
+}
+
+/* Numbers, text and addresses among what varies in some columns. */
+struct coarse {
+	double words, part[3];
+};
+
+static struct coarse coarse_of(const struct rest *r)
+{
+	struct coarse x = { .words = (double)r->blocks };
+
+	x.part[0] = (r->kinds[WORD_SMALL] + r->kinds[WORD_OTHER] + r->kinds[WORD_FILL]) *
+		    x.words;
+	x.part[1] = r->kinds[WORD_TEXT] * x.words;
+	for (int k = NR_WORD_KINDS; k < NR_WORD_KINDS + NR_LEADS; k++)
+		x.part[2] += r->kinds[k] * x.words;
+	return x;
+}
+
+static bool are_alike(const struct coarse *a, const struct coarse *b)
+{
+	double sum = 0;
+
+	for (int k = 0; k < 3; k++) {
+		double d = a->part[k] / a->words - b->part[k] / b->words;
+
+		sum += d < 0 ? -d : d;
+	}
+	return sum <= ALIKE_SPARSE;
+}
+
+static bool is_sparse(const struct acc *a)
+{
+	return a->n && (double)a->kinds[WORD_ZERO] >= SPARSE * (double)a->n;
+}
+
+/* No value of its own, as much of it and of the same kinds as in the others. */
+static bool is_part(const struct rest *r, const struct coarse *all, unsigned columns)
+{
+	struct coarse x = coarse_of(r);
+	double usual = all->words / columns;
+
+	return x.words >= FEW_STALE && x.words * 2 >= usual && x.words <= usual * 2 &&
+	       r->second_blocks * 2 < r->blocks && are_alike(&x, all);
+}
+
+/*
+ * On a machine that had little use for its memory so far, slack is nearly all
+ * zero and a column of it holds too little to be a mixture. But all of it is
+ * alike, which fields that are rarely set are not.
+ */
+static void find_sparse(struct mined *c, const struct rest *rests)
+{
+	struct coarse all = { .words = 0 };
+	unsigned first = c->nr_columns, kinds = 0, judged = 0, parts = 0;
+
+	while (first && (c->unwritten[first - 1] || is_sparse(&c->accs[first - 1])))
+		first--;
+	for (unsigned col = first; col < c->nr_columns; col++) {
+		struct coarse x = coarse_of(&rests[col]);
+
+		judged += x.words >= FEW_STALE;
+		all.words += x.words;
+		for (int k = 0; k < 3; k++)
+			all.part[k] += x.part[k];
+	}
+	for (int k = 0; k < 3; k++)
+		kinds += all.part[k] >= all.words * KIND_SHARE && all.part[k] >= FEW_STALE;
+	for (unsigned col = first; col < c->nr_columns; col++)
+		parts += is_part(&rests[col], &all, judged);
+	if (judged < (kinds >= MIXTURE_COARSE ? 2 : SPARSE_COLUMNS) || parts * 4 < judged * 3)
+		return;
+	for (unsigned col = first; col < c->nr_columns; col++)
+		if (rests[col].blocks &&
+		    (rests[col].blocks < FEW_STALE || is_part(&rests[col], &all, judged)))
+			set_unwritten(c, col, &rests[col]);
 }
 
 /* Addresses in enough blocks that following them can tell anything. */
@@ -311,6 +397,7 @@ void columns_sort_out(struct miner *m, struct mined *c)
 	for (unsigned col = 0; col < c->nr_columns; col++)
 		rest_of(m, c, col, &rests[col]);
 	find_stale(c, rests);
+	find_sparse(c, rests);
 	/* what was followed is not widened once all blocks are counted */
 	for (unsigned col = 0; col < c->nr_columns; col++)
 		c->pointers[col] = !c->unwritten[col] &&
