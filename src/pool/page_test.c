@@ -192,6 +192,241 @@ static void every_byte_changed(void **state)
 	}
 }
 
+/* --- x64, and PoolType since Vista ----------------------------------------- */
+
+/* Units of 16 bytes, fields of 8 bits. */
+static unsigned put64(unsigned off, unsigned previous, unsigned size, unsigned type,
+		      const char *tag)
+{
+	page[off] = (uint8_t)previous;
+	page[off + 1] = 0;
+	page[off + 2] = (uint8_t)size;
+	page[off + 3] = (uint8_t)type;
+	memcpy(page + off + 4, tag, 4);
+	return off + size * 16;
+}
+
+/* 32 blocks of 8 units: offsets 0x00, 0x80, 0x100, ... */
+static int setup_page64(void **state)
+{
+	unsigned off = 0;
+
+	(void)state;
+	assert_int_equal(pool_layout_pick(MACHINE_AMD64, 9600, &layout, NULL), DL_OK);
+	memset(page, 0xcc, sizeof page);
+	while (off < PAGE_BYTES)
+		off = put64(off, off ? 8 : 0, 8, 3, "CM16");
+	return 0;
+}
+
+static void whole_page64(void **state)
+{
+	uint64_t headers[PAGE_MAX_BLOCKS];
+
+	(void)state;
+	assert_int_equal(page_chain(&layout.header, page, headers), 32);
+	assert_int_equal(headers[31] >> 32, 0x36314d43);
+	assert_int_equal(header_pool(&layout.header, headers[0]), POOL_PAGED);
+	/* 255 units and one: the most that eight bits can say */
+	put64(put64(0, 0, 255, 2, "Big "), 255, 1, 0, "    ");
+	assert_int_equal(page_chain(&layout.header, page, headers), 2);
+	assert_int_equal(header_state(&layout.header, headers[0]), BLOCK_IN_USE);
+	assert_int_equal(header_state(&layout.header, headers[1]), BLOCK_FREE);
+}
+
+static void types_by_use_bit(void **state)
+{
+	static const struct {
+		unsigned type;
+		enum block_state block;
+		enum pool_kind pool;
+	} cases[] = {
+		{ 0, BLOCK_FREE, POOL_NONPAGED },
+		{ 1, BLOCK_FREE, POOL_PAGED },          /* the bit decides, not the value */
+		{ 2, BLOCK_IN_USE, POOL_NONPAGED },
+		{ 3, BLOCK_IN_USE, POOL_PAGED },
+		{ 6, BLOCK_IN_USE, POOL_NONPAGED },     /* cache aligned */
+		{ 0xa, BLOCK_IN_USE, POOL_NONPAGED },   /* quota         */
+		{ 0xb, BLOCK_IN_USE, POOL_PAGED },
+		{ 0x23, BLOCK_IN_USE, POOL_SESSION },
+		{ 0x42, BLOCK_IN_USE, POOL_NONPAGED },  /* verifier      */
+	};
+	static const uint16_t machines[] = { MACHINE_I386, MACHINE_AMD64 };
+
+	(void)state;
+	for (size_t m = 0; m < 2; m++) {
+		assert_int_equal(pool_layout_pick(machines[m], 7601, &layout, NULL), DL_OK);
+		for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+			uint64_t raw = (uint64_t)cases[i].type << layout.header.pool_type.shift |
+				       (uint64_t)8 << 16;
+
+			assert_int_equal(header_state(&layout.header, raw), cases[i].block);
+			assert_int_equal(header_pool(&layout.header, raw), cases[i].pool);
+			assert_false(header_is_odd(&layout.header, raw));
+		}
+	}
+}
+
+static void damage64(void **state)
+{
+	uint64_t headers[PAGE_MAX_BLOCKS];
+	struct page_damage d;
+
+	(void)state;
+	memset(page + 0x800, 0, 16);
+	assert_true(page_examine(&layout.header, page, headers, &d));
+	assert_int_equal(d.kind, FAULT_PREVIOUS_SIZE);
+	assert_int_equal(d.bad_off, 0x800);
+	assert_int_equal(d.nr_front, 16);
+	assert_int_equal(d.back_off, 0x880);
+	assert_int_equal(d.nr_back, 15);
+}
+
+static void links64(void **state)
+{
+	struct free_link l;
+
+	(void)state;
+	put64(0x800, 8, 8, 0, "CM16");
+	memset(page + 0x810, 0x11, 8);
+	memset(page + 0x818, 0x22, 8);
+	assert_true(free_link_get(&layout.header, 8, 0xfffff8a000001000, page, 0x800, &l));
+	assert_int_equal(l.header_va, 0xfffff8a000001800);
+	assert_int_equal(l.flink, 0x1111111111111111);
+	assert_int_equal(l.blink, 0x2222222222222222);
+	/* one unit is the header alone */
+	put64(0x800, 8, 1, 0, "CM16");
+	assert_false(free_link_get(&layout.header, 8, 0xfffff8a000001000, page, 0x800, &l));
+}
+
+/* --- special pool ----------------------------------------------------------- */
+
+/* 100 bytes at the end of a page of 0x5a, their room 112. */
+static int setup_special(void **state)
+{
+	(void)state;
+	assert_int_equal(pool_layout_pick(MACHINE_AMD64, 7601, &layout, NULL), DL_OK);
+	memset(page, 0x5a, sizeof page);
+	memset(page + PAGE_BYTES - 112, 0xee, 100);
+	page[0] = 100;
+	page[1] = 0x80;         /* paged */
+	page[2] = 0x5a;
+	page[3] = 0;
+	memcpy(page + 4, "Vrfy", 4);
+	return 0;
+}
+
+static void special_at_the_end(void **state)
+{
+	struct special_hit s = { 0 };
+
+	(void)state;
+	assert_true(special_page(&layout.header, page, &s));
+	assert_int_equal(s.off, PAGE_BYTES - 112);
+	assert_int_equal(s.size_bytes, 112);
+	assert_int_equal(s.pool, POOL_PAGED);
+	assert_int_equal(s.tag, 0x79667256);
+	assert_int_equal(s.bad_off, PAGE_BYTES);
+	assert_true(s.sure);
+}
+
+static void special_at_the_start(void **state)
+{
+	struct special_hit s = { 0 };
+
+	(void)state;
+	memset(page, 0x5a, sizeof page);
+	memset(page, 0xee, 100);
+	page[0xff0] = 100;
+	page[0xff1] = 0;
+	page[0xff2] = 0x5a;
+	memcpy(page + 0xff4, "Vrfy", 4);
+	assert_true(special_page(&layout.header, page, &s));
+	assert_int_equal(s.off, 0);
+	assert_int_equal(s.pool, POOL_NONPAGED);
+	assert_true(s.sure);
+}
+
+static void special_overrun(void **state)
+{
+	struct special_hit s = { 0 };
+
+	(void)state;
+	page[PAGE_BYTES - 12] = 0;      /* the byte behind the hundredth */
+	assert_true(special_page(&layout.header, page, &s));
+	assert_int_equal(s.bad_off, PAGE_BYTES - 12);
+	memset(page + 0x100, 0, 0x800); /* too much of it: no special page */
+	assert_false(special_page(&layout.header, page, &s));
+}
+
+static void not_special(void **state)
+{
+	struct special_hit s = { 0 };
+
+	(void)state;
+	memset(page, 0, sizeof page);
+	assert_false(special_page(&layout.header, page, &s));
+	memset(page, 'x', sizeof page);         /* text: its size is beyond a page */
+	assert_false(special_page(&layout.header, page, &s));
+	setup_special(NULL);
+	page[4] = 1;                            /* no tag */
+	assert_false(special_page(&layout.header, page, &s));
+	setup_special(NULL);
+	memset(page + 8, 0, PAGE_BYTES - 8 - 112);      /* zeros are everywhere */
+	page[2] = 0;
+	memset(page + PAGE_BYTES - 12, 0, 12);
+	assert_true(special_page(&layout.header, page, &s));
+	assert_false(s.sure);
+}
+
+/* --- rows ------------------------------------------------------------------- */
+
+static void rows_of_all_builds(void **state)
+{
+	static const struct {
+		uint16_t machine;
+		uint32_t build;
+		enum dl_status st;
+		enum pool_allocator allocator;
+		unsigned tracker, big, pool_lists;
+	} cases[] = {
+		{ MACHINE_I386, 2600, DL_OK, ALLOCATOR_CLASSIC, 0x1c, 0x0c, 0 },
+		{ MACHINE_I386, 3790, DL_OK, ALLOCATOR_CLASSIC, 0x1c, 0x10, 0 },
+		{ MACHINE_I386, 6000, DL_OK, ALLOCATOR_CLASSIC, 0x1c, 0x10, 2 },
+		{ MACHINE_I386, 7601, DL_OK, ALLOCATOR_CLASSIC, 0x1c, 0x10, 2 },
+		{ MACHINE_I386, 10586, DL_OK, ALLOCATOR_CLASSIC, 0x1c, 0x10, 3 },
+		{ MACHINE_I386, 17134, DL_OK, ALLOCATOR_CLASSIC, 0x30, 0x10, 3 },
+		{ MACHINE_AMD64, 2600, DL_UNSUPPORTED, 0, 0, 0, 0 },
+		{ MACHINE_AMD64, 3790, DL_OK, ALLOCATOR_CLASSIC, 0x28, 0x18, 0 },
+		{ MACHINE_AMD64, 6001, DL_OK, ALLOCATOR_CLASSIC, 0x28, 0x18, 2 },
+		{ MACHINE_AMD64, 9200, DL_OK, ALLOCATOR_CLASSIC, 0x28, 0x18, 3 },
+		{ MACHINE_AMD64, 15063, DL_OK, ALLOCATOR_CLASSIC, 0x28, 0x18, 3 },
+		{ MACHINE_AMD64, 16299, DL_OK, ALLOCATOR_CLASSIC, 0x38, 0x18, 3 },
+		{ MACHINE_AMD64, 17763, DL_OK, ALLOCATOR_EITHER, 0x38, 0x18, 3 },
+		{ MACHINE_AMD64, 19045, DL_OK, ALLOCATOR_HEAP, 0x38, 0x18, 3 },
+		{ MACHINE_AMD64, 20348, DL_OK, ALLOCATOR_HEAP, 0x50, 0x20, 3 },
+		{ MACHINE_ARM64, 26100, DL_OK, ALLOCATOR_HEAP, 0x50, 0x20, 3 },
+		{ 0x200, 7601, DL_UNSUPPORTED, 0, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		unsigned lists = 0;
+
+		assert_int_equal(pool_layout_pick(cases[i].machine, cases[i].build, &layout, NULL),
+				 cases[i].st);
+		if (cases[i].st)
+			continue;
+		assert_int_equal(layout.allocator, cases[i].allocator);
+		assert_int_equal(layout.tracker.stride, cases[i].tracker);
+		assert_int_equal(layout.big.stride, cases[i].big);
+		for (unsigned k = 0; k < 3; k++)
+			lists += layout.lookaside.kprcb_pool[k] != 0;
+		assert_int_equal(lists, cases[i].pool_lists);
+		assert_true(field_has(layout.big.pages) != field_has(layout.big.bytes));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +438,16 @@ int main(void)
 		cmocka_unit_test_setup(first_header_gone, setup_page),
 		cmocka_unit_test_setup(not_pool_at_all, setup_page),
 		cmocka_unit_test_setup(every_byte_changed, setup_page),
+		cmocka_unit_test_setup(every_byte_changed, setup_page64),
+		cmocka_unit_test_setup(whole_page64, setup_page64),
+		cmocka_unit_test(types_by_use_bit),
+		cmocka_unit_test_setup(damage64, setup_page64),
+		cmocka_unit_test_setup(links64, setup_page64),
+		cmocka_unit_test_setup(special_at_the_end, setup_special),
+		cmocka_unit_test_setup(special_at_the_start, setup_special),
+		cmocka_unit_test_setup(special_overrun, setup_special),
+		cmocka_unit_test_setup(not_special, setup_special),
+		cmocka_unit_test(rows_of_all_builds),
 	};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
