@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { SAMPLE = 64, MAX_SLOT = 0x400, MAX_FIRST = 0x800, HEAD_BYTES = 0x48, SLOTS = 24,
-       IN_USE_SUBSEGMENT = 0xb, VS_RANGE = 0xf, GOOD_SHARE = 4 };
+       IN_USE_SUBSEGMENT = 0xb, GOOD_SHARE = 4, SEEDS = 3 };
 
 struct sample {
 	struct heap_range range;
@@ -18,7 +18,7 @@ struct sample {
 struct vote {
 	struct heap_run *h;
 	struct sample at[SAMPLE];
-	size_t nr, seen;
+	size_t nr;
 };
 
 static void sample_add(struct vote *v, struct heap_range r)
@@ -27,7 +27,6 @@ static void sample_add(struct vote *v, struct heap_range r)
 	struct sample *s = &v->at[v->nr];
 	struct bytes b = { s->head, HEAD_BYTES };
 
-	v->seen++;
 	if (v->nr == SAMPLE || !heap_copy(&v->h->reader, r.va, s->head, HEAD_BYTES) ||
 	    !field_or(b, l->nr_blocks, 0) || !field_or(b, l->offsets, 0))
 		return;
@@ -35,12 +34,15 @@ static void sample_add(struct vote *v, struct heap_range r)
 	v->nr++;
 }
 
-static void sample_segment(struct vote *v, const struct heap_segment *s)
+/* Some of each segment: a few regions of memory tell how addresses are cut. */
+static void sample_segment(struct vote *v, const struct heap_segment *s, size_t most)
 {
+	const size_t end = v->nr + most;
+
 	const struct heap_segment_layout *l = &v->h->layout->segment;
 	const struct heap_context *c = &v->h->contexts[s->context];
 
-	for (unsigned i = c->first_descriptor; i < l->nr_descriptors; i++) {
+	for (unsigned i = c->first_descriptor; i < l->nr_descriptors && v->nr < end; i++) {
 		uint8_t raw[32];
 		struct bytes b = { raw, l->descriptor_bytes };
 		uint64_t units;
@@ -126,7 +128,7 @@ static void lfh_vote(struct vote *v)
 	int64_t weight = 0;
 	uint64_t best = 0;
 
-	for (size_t i = 0; i < v->nr && i < 3; i++) {
+	for (size_t i = 0; i < v->nr && i < SEEDS; i++) {
 		uint64_t va = v->at[i].range.va;
 
 		key_vote(v, &v->at[i], (uint32_t)(va >> PAGE_SHIFT), &best, &weight);
@@ -169,12 +171,14 @@ static void count_votes(struct vote *v)
 void heap_find_keys(struct heap_run *h)
 {
 	struct vote *v = calloc(1, sizeof *v);
+	size_t step = h->nr_segments / SAMPLE + 1;
+	size_t most = h->nr_segments < SAMPLE ? SAMPLE / (h->nr_segments + 1) + 1 : 2;
 
 	if (!v)
 		return;
 	v->h = h;
-	for (size_t i = 0; i < h->nr_segments && v->nr < SAMPLE; i++)
-		sample_segment(v, &h->segments[i]);
+	for (size_t i = 0; i < h->nr_segments && v->nr < SAMPLE; i += step)
+		sample_segment(v, &h->segments[i], most);
 	if (h->lfh_key_known)
 		count_votes(v);
 	if (!h->lfh_key_known && v->nr) {

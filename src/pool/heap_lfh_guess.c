@@ -47,7 +47,7 @@ static void count(struct heap_slots *s, struct tally *t)
 	}
 }
 
-/* Busy slots that have the header this shape calls for, less those that have not. */
+/* Busy slots that are as this shape calls for, less those that are not. */
 static int64_t weigh(struct heap_slots *s)
 {
 	int64_t weight = 0;
@@ -57,12 +57,17 @@ static int64_t weigh(struct heap_slots *s)
 		uint64_t va = s->range.va + s->shape.first + (uint64_t)i * s->shape.size;
 		const uint8_t *p;
 		struct heap_header x;
+		bool busy;
 
 		if (!s->no_bitmap && i % HEAP_SLOTS_PER_WORD == 0 &&
 		    !heap_lfh_bits(s->w, s->range.va, i / HEAP_SLOTS_PER_WORD, &bits))
 			return 0;
-		if (!(bits >> i % HEAP_SLOTS_PER_WORD * 2 & 1) ||
-		    heap_lfh_crosses(va, s->shape.size))
+		busy = bits >> i % HEAP_SLOTS_PER_WORD * 2 & 1;
+		if (heap_lfh_crosses(va, s->shape.size)) {
+			weight += busy ? 1 : -1;        /* withheld ones are marked busy */
+			continue;
+		}
+		if (!busy)
 			continue;
 		p = heap_bytes(&s->w->reader, va, 8);
 		if (!p)
