@@ -225,6 +225,8 @@ void heap_segment_walk(struct heap_work *w, const struct heap_segment *s)
 		const struct unit *u = &g.u[i];
 
 		if (first_holds(&g, i)) {
+			if (!u->signed_)
+				fault(&g, i, 0);
 			range(&g, i, u->size, u->flags);
 			i += u->size;
 		} else if (u->there && !(u->flags & ~FIRST)) {

@@ -189,14 +189,17 @@ static bool sweep(struct heap_run *h, struct starts *s, uint64_t secret)
 	return true;
 }
 
+/* Damage at @bad_va, of the list that @s is on; two neighbours may see the same. */
 static void fault_link(struct heap_run *h, const struct heap_segment *s, uint64_t bad_va)
 {
 	struct pool_fault f = {
-		.kind = FAULT_SEGMENT, .page_va = s->va, .bad_va = bad_va,
-		.before_va = s->va,
+		.kind = FAULT_SEGMENT, .page_va = bad_va & ~(s->bytes - 1), .bad_va = bad_va,
 	};
 	int heap = h->contexts[s->context].heap;
 
+	for (size_t i = 0; i < h->pool->nr_faults; i++)
+		if (h->pool->faults[i].kind == f.kind && h->pool->faults[i].bad_va == bad_va)
+			return;
 	f.pool = heap >= 0 ? (enum pool_kind)h->heaps[heap].pool : POOL_NONPAGED;
 	heap_copy(&h->reader, bad_va, f.found, sizeof f.found);
 	pool_fault_add(h->pool, &f);
@@ -207,6 +210,24 @@ static bool is_segment(const struct heap_run *h, size_t nr, uint64_t va, uint32_
 	size_t i = nr ? SORTED_LOWER(h->segments, nr, va, va) : 0;
 
 	return i < nr && h->segments[i].va == va && h->segments[i].context == context;
+}
+
+/*
+ * @from links to @to, which does not link back: @from is wrong if @to and the one
+ * that it links back to agree, else @to is.
+ */
+static uint64_t mismatch(const struct heap_run *h, struct starts *s,
+			 const struct heap_segment *from, const struct start *to, bool forward)
+{
+	const struct heap_segment_layout *l = &h->layout->segment;
+	const struct heap_context *c = &h->contexts[from->context];
+	uint64_t back = forward ? to->blink : to->flink;
+	const struct start *other = start_at(s, back);
+
+	if (back == c->va + h->layout->context.list_flink.off ||
+	    (other && (forward ? other->flink : other->blink) == to->va))
+		return from->va + (forward ? l->flink.off : l->blink.off);
+	return to->va + (forward ? l->blink.off : l->flink.off);
 }
 
 /*
@@ -224,18 +245,18 @@ static bool follow(struct heap_run *h, struct starts *s, size_t nr,
 
 	if (link == head || is_segment(h, nr, link, from.context)) {
 		if (link != head && at && (forward ? at->blink : at->flink) != from.va)
-			fault_link(h, &from, link);
+			fault_link(h, &from, mismatch(h, s, &from, at, forward));
 		return true;
 	}
 	if (link & (from.bytes - 1) || !os_is_kernel_va(h->os, link)) {
-		fault_link(h, &from, from.va);
+		fault_link(h, &from, from.va + (forward ? l->flink.off : l->blink.off));
 		return true;
 	}
 	if (!at)
 		return heap_page(&h->reader, link) ? true
 						   : segment_add(h, link, from.context, false);
 	if (!heap_word(h, link, forward ? l->blink : l->flink, &back) || back != from.va) {
-		fault_link(h, &from, from.va);
+		fault_link(h, &from, from.va + (forward ? l->flink.off : l->blink.off));
 		return true;
 	}
 	fault_link(h, &from, link + l->signature.off);
