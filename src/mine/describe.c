@@ -287,6 +287,8 @@ static bool may_be_slack(const struct mined *c, const struct acc *a,
 
 	if (col->kind == COLUMN_MIXED)
 		return zero * 2 >= a->n;
+	if (col->nr_top > 1 && col->top[1].blocks * 2 >= a->n - zero)
+		return false;   /* a value of its own */
 	return (col->kind == COLUMN_FEW || col->kind == COLUMN_SMALL ||
 		col->kind == COLUMN_FLAGS) && zero * 10 >= a->n * 9 && zero < a->n &&
 	       set * 4 >= c->stale_share && set <= c->stale_share * 4;

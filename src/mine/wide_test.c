@@ -375,6 +375,89 @@ static void test_without_header(void **state)
 	fake_deinit(&m.f);
 }
 
+/* The heap notes at a block's end how many bytes nobody asked for: 4 of 32. */
+static void test_unused(void **state)
+{
+	static const uint32_t offsets[] = { 0, 8, 16, 24 };
+	static const enum column_kind kinds[] = {
+		COLUMN_COUNTER, COLUMN_POINTER, COLUMN_UNWRITTEN, COLUMN_CONSTANT,
+	};
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	m.f.how = BLOCK_LFH;
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Slot", POOL_NONPAGED, 28);
+
+		fill_stale(&m.f, va, 0x20);
+		put64(&m.f, va, i);
+		put64(&m.f, va + 8, m.device->va);
+		put32(&m.f, va + 24, 77);
+		put32(&m.f, va + 28, 4 << 16 | (fake_random(&m.f) & 0xffff));
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Slot", 2, &d);
+	check_kinds(d.s, kinds, offsets, 4);
+	assert_int_equal(d.s->user_bytes, 28);
+	assert_int_equal(d.s->used_bytes, 28);
+	assert_int_equal(d.s->columns[3].width, 4);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* The same bytes where no heap writes any are the owner's. */
+static void test_not_unused(void **state)
+{
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Page", POOL_NONPAGED, 0x20);
+
+		put64(&m.f, va, i);
+		put32(&m.f, va + 24, 77);
+		put32(&m.f, va + 28, 4 << 16);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Page", 2, &d);
+	assert_int_equal(d.s->user_bytes, 32);
+	assert_int_equal(d.s->columns[d.s->nr_columns - 1].kind, COLUMN_CONSTANT);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* Slack on a machine that hardly used its memory: numbers in one block of 40. */
+static void test_sparse(void **state)
+{
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Thin", POOL_NONPAGED, 0x80);
+
+		for (uint32_t k = 0x20; k < 0x80 && i % 40 == 0; k += 4)
+			put32(&m.f, va + k, fake_random(&m.f) % 3000);
+		put64(&m.f, va, i);
+		put64(&m.f, va + 8, m.device->va);
+		put64(&m.f, va + 16, i % 30 ? 0 : 0xc000009a);  /* rarely set */
+		put64(&m.f, va + 24, i % 50 ? 0 : m.event[0]);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Thin", 2, &d);
+	assert_int_equal(d.s->used_bytes, 0x20);
+	assert_int_equal(d.s->columns[4].kind, COLUMN_UNWRITTEN);
+	assert_int_not_equal(d.s->columns[3].kind, COLUMN_UNWRITTEN);
+	assert_int_not_equal(d.s->columns[2].kind, COLUMN_UNWRITTEN);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
 /* What lists of freed blocks keep is no leak, however much it is. */
 static void test_cached(void **state)
 {
@@ -410,6 +493,9 @@ int main(void)
 		cmocka_unit_test(test_list_and_hops),
 		cmocka_unit_test(test_across_pages),
 		cmocka_unit_test(test_without_header),
+		cmocka_unit_test(test_unused),
+		cmocka_unit_test(test_not_unused),
+		cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_cached),
 	};
 
