@@ -412,6 +412,14 @@ static void newer_than_any_row(void **state)
 	assert_int_equal(opened(s, false)->build, 99999);
 	assert_true(has_note(&s->os, "build 99999 is newer than any layout known"));
 	assert_string_equal(s->os.name, "Windows build 99999 (NT 10.0)");
+	s64_close(s);
+	/* 25H2 is 24H2 with features switched on */
+	s64_header(s, 0x0c, 26100, 4);
+	s64_put(s, S64_SHARED + 0x260, 26200, 4);
+	s64_text(s, S64_KERNEL + S64_LAB, "26100.1.amd64fre");
+	assert_int_equal(opened(s, false)->build, 26200);
+	assert_false(has_note(&s->os, "is newer than any layout known"));
+	assert_false(s->os.layout.beyond);
 }
 
 /* Numbers of the export and debug directories that lead out of the image. */

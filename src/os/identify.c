@@ -269,6 +269,9 @@ static void note_without_kdbg(struct os *os)
 
 static void note_beyond(struct os *os)
 {
+	/* features switched on, but the same kernel */
+	if (release_kernel(os->build) <= os->layout.newest_row)
+		os->layout.beyond = false;
 	if (os->layout.beyond)
 		os_note(os, DL_UNSUPPORTED, "build %u is newer than any layout known: the rows "
 			"of build %u are used", os->build, os->layout.newest_row);
