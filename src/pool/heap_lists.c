@@ -49,6 +49,13 @@ static enum entry reclassify(struct heap_run *h, uint64_t va, enum block_state s
 	return ENTRY_DONE;
 }
 
+static bool is_listed(struct heap_run *h, uint64_t va, enum block_state state)
+{
+	size_t i;
+
+	return block_of(h, va, state, &i) && catalog_state(&h->pool->blocks, i) == state;
+}
+
 /* The entry at @va links to one that the list had before. */
 static void loop_fault(struct heap_run *h, uint64_t va)
 {
@@ -113,6 +120,10 @@ static void walk_list(struct heap_run *h, uint64_t head_va, struct field next,
 			break;
 		}
 	}
+	/* the last entry by the list's count leads on: to itself, or to one before */
+	if (va && va != head_va && n == depth && os_is_kernel_va(h->os, va) &&
+	    is_listed(h, va, state))
+		loop_fault(h, from);
 	lists->lookasides_cut += lost;
 	if (va && n < depth && n < MAX_ENTRIES)
 		lists->unreached += depth - n;

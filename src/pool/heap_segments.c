@@ -222,8 +222,11 @@ static uint64_t mismatch(const struct heap_run *h, struct starts *s,
 	const struct heap_segment_layout *l = &h->layout->segment;
 	const struct heap_context *c = &h->contexts[from->context];
 	uint64_t back = forward ? to->blink : to->flink;
-	const struct start *other = start_at(s, back);
+	const struct start *other = start_at(s, back), *self = start_at(s, from->va);
 
+	/* between two neighbours there is always the list's head */
+	if (self && self->flink == self->blink)
+		return from->va + (forward ? l->flink.off : l->blink.off);
 	if (back == c->va + h->layout->context.list_flink.off ||
 	    (other && (forward ? other->flink : other->blink) == to->va))
 		return from->va + (forward ? l->flink.off : l->blink.off);
