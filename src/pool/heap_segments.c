@@ -224,9 +224,10 @@ static uint64_t mismatch(const struct heap_run *h, struct starts *s,
 	uint64_t back = forward ? to->blink : to->flink;
 	const struct start *other = start_at(s, back), *self = start_at(s, from->va);
 
-	/* between two neighbours there is always the list's head */
-	if (self && self->flink == self->blink)
-		return from->va + (forward ? l->flink.off : l->blink.off);
+	/* between two neighbours there is the list's head: one link of two that are
+	   alike is wrong, and said to be the first */
+	if (self && forward && self->flink == self->blink)
+		return from->va + l->flink.off;
 	if (back == c->va + h->layout->context.list_flink.off ||
 	    (other && (forward ? other->flink : other->blink) == to->va))
 		return from->va + (forward ? l->flink.off : l->blink.off);
