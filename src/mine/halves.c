@@ -21,6 +21,7 @@ enum {
 struct half {
 	uint32_t *sorted;
 	size_t n, distinct;
+	size_t most;            /* blocks with one value that is not 0 */
 	bool few, orderly, random;
 };
 
@@ -92,6 +93,8 @@ static size_t count_few(struct half *h)
 			;
 		h->distinct++;
 		n = j - i;
+		if (h->sorted[i] && n > h->most)
+			h->most = n;
 		for (k = FEW_VALUES; k && most[k - 1] < n; k--)
 			if (k < FEW_VALUES)
 				most[k] = most[k - 1];
@@ -116,7 +119,10 @@ static bool is_random(const struct half *h)
 	return true;
 }
 
-/* Mostly zero says nothing: so is memory that nobody wrote. */
+/*
+ * Mostly zero says nothing, unless the rest is mostly one value: memory that
+ * nobody wrote is so, too.
+ */
 static void half_judge(struct half *h, uint64_t blocks)
 {
 	size_t zero = 0, small;
@@ -129,7 +135,8 @@ static void half_judge(struct half *h, uint64_t blocks)
 	while (small < h->n && h->sorted[small] < 0x10000)
 		small++;
 	h->random = is_random(h);
-	h->orderly = !nearly(zero, h->n, 95) &&
+	h->orderly = (!nearly(zero, h->n, 80) || h->most * 2 >= h->n - zero) &&
+		     !nearly(zero, h->n, 99) &&
 		     (h->few || nearly(small, h->n, 99) || is_dense(h, blocks));
 }
 
@@ -275,6 +282,7 @@ static void pairs_sort(struct pairs *p)
 {
 	p->low.n = p->high.n = p->n;
 	p->low.distinct = p->high.distinct = 0;
+	p->low.most = p->high.most = 0;
 	for (size_t k = 0; k < p->n; k++) {
 		p->low.sorted[k] = (uint32_t)p->words[k];
 		p->high.sorted[k] = (uint32_t)(p->words[k] >> 32);
