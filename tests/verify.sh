@@ -3,11 +3,24 @@
 # machines without damage, and real ones, have none.
 . tests/lib.sh
 
-# Damage of the pool, as "va what"; the rest of what a spec breaks is not pool.
+# Where the pool was damaged; the rest of what a spec breaks is not pool. Pages
+# are named by their address, structures of a heap by the 16 bytes.
 planted() {
 	sed -n 's/^{"kind":"damage","va":"\(0x[0-9a-f]*\)","what":"\([^"]*\)".*/\1 \2/p' "$1" |
 		grep -vE ' (modules|processes|directory|device|pagetable)-loop| kdbg| ranges| names| unloaded| build| wrong-cookie| drop| lose' |
-		cut -d ' ' -f 1 | sort -u
+		cut -d ' ' -f 1 | place_of "$2" | sort -u
+}
+
+# named KEY CASE: the same of what the last run found
+named() {
+	sed -n "s/.*\"$1\": \"\(0x[0-9a-f]*\)\".*/\1/p" "$T/out" | place_of "$2" | sort -u
+}
+
+place_of() {
+	case $1 in
+	heap-*) sed 's/.$//' ;;
+	*) cat ;;
+	esac
 }
 
 for truth in "$F"/*.truth; do
@@ -24,12 +37,14 @@ for truth in "$F"/*.truth; do
 		run 4 verify "$dump" --json - && expect "$n others" 1 \
 			"$(grep -c '"what": "page tables that are reached' "$T/out")"
 		continue ;;
+	heap-*) key=bad_va ;;
+	*) key=page_va ;;
 	esac
-	planted "$truth" >"$T/planted"
+	planted "$truth" "$n" >"$T/planted"
 	wanted=4
 	[ -s "$T/planted" ] || wanted=0
 	run $wanted verify "$dump" --json - || continue
-	sed -n 's/.*"page_va": "\(0x[0-9a-f]*\)".*/\1/p' "$T/out" | sort -u >"$T/named"
+	named $key "$n" >"$T/named"
 	if cmp -s "$T/planted" "$T/named"; then ok
 	else not_ok "$n: planted and named differ:"; diff "$T/planted" "$T/named" | head; fi
 	expect "$n contradictions" "$(wc -l <"$T/planted")" "$(json contradictions)"
