@@ -74,6 +74,7 @@ const struct big_block *heap_row(const struct heap_run *h, uint64_t first, uint6
 uint64_t heap_row_bytes(struct heap_work *w, const struct big_block *row)
 {
 	const struct big_layout *l = &w->run->pool->layout.big;
+	const unsigned unit = w->run->layout->vs.unit_bytes;
 	struct field slush = { .width = 4, .shift = 20, .bits = 12 };
 	uint8_t raw[64] = { 0 };
 	struct bytes b = { raw, l->stride };
@@ -89,6 +90,7 @@ uint64_t heap_row_bytes(struct heap_work *w, const struct big_block *row)
 	slush.off = (uint16_t)(l->key.off + l->key.width);
 	if (bytes % PAGE_BYTES == 0 && bytes > field_or(b, slush, 0))
 		bytes -= field_or(b, slush, 0);
+	bytes = (bytes + unit - 1) / unit * unit;
 	return bytes && bytes <= row->size_bytes ? bytes : row->size_bytes;
 }
 
@@ -112,10 +114,11 @@ static bool tag_plausible(uint32_t tag)
 {
 	if (!(tag & 0xff))
 		return false;
+	tag &= 0x7fffffff;      /* PROTECTED_POOL */
 	for (int i = 0; i < 4; i++, tag >>= 8) {
-		unsigned c = tag & 0x7f;
+		unsigned c = tag & 0xff;
 
-		if (!(tag & 0xff))
+		if (!c)
 			return tag == 0;
 		if (c < 0x20 || c > 0x7e)
 			return false;

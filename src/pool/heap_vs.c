@@ -6,7 +6,8 @@
  */
 #include "heap_work.h"
 
-enum { VS_SIGNATURE = 0x2bed, SIGNATURE_MASK = 0x7fff, FEW_LINKS = 3, MANY_LINKS = 64 };
+enum { VS_SIGNATURE = 0x2bed, SIGNATURE_MASK = 0x7fff, FEW_LINKS = 3, ENOUGH_LINKS = 12, MANY_LINKS = 64,
+       SPARE_PAGES = 2 };
 
 static uint64_t part_of(uint64_t word, struct field f)
 {
@@ -152,7 +153,7 @@ enum seek_for {
 	SEEK_ANY,       /* some chunk from @at on is the one before  */
 };
 
-enum { PROOF_NONE, PROOF_WEAKEST, PROOF_FIRM = 4, PROOF_GOOD = 16 };
+enum { PROOF_NONE, PROOF_FIRM = 4, PROOF_GOOD = 32 };
 
 /*
  * How much speaks for the header @c. Freed and reused memory is full of old
@@ -174,10 +175,10 @@ static unsigned proof_of(struct heap_vs *v, struct heap_chunk c, enum seek_for w
 		return PROOF_NONE;
 	if (what == SEEK_PAST && (reached <= past || !links))
 		return PROOF_NONE;
-	if (end == END_BAD)
-		return links >= (what == SEEK_NEXT ? 1 : FEW_LINKS) ? PROOF_WEAKEST : PROOF_NONE;
-	if (links >= FEW_LINKS)
+	if (links >= (end == END_BAD ? ENOUGH_LINKS : FEW_LINKS))
 		return PROOF_GOOD;
+	if (end == END_BAD)
+		return links >= (what == SEEK_NEXT ? 1 : FEW_LINKS) ? links : PROOF_NONE;
 	if (what == SEEK_ANY && links < 2 && !block_agrees(v, c))
 		return PROOF_NONE;
 	return PROOF_FIRM + 2 * links;
@@ -271,6 +272,7 @@ static void fault_head(struct heap_vs *v)
 static void chunks_get(struct heap_vs *v)
 {
 	struct heap_work *w = v->w;
+	const uint32_t unit = w->run->layout->vs.unit_bytes;
 	uint32_t at = 0;
 
 	w->nr_chunks = 0;
@@ -281,6 +283,9 @@ static void chunks_get(struct heap_vs *v)
 
 		at = follow(v, at, &why);
 		if (at >= v->nr_units || why == AT_CHUNK)
+			break;
+		if (why == AT_BAD && v->open_end && (v->nr_units - at) * unit <=
+						    SPARE_PAGES * PAGE_BYTES)
 			break;
 		to = heap_vs_resume(v, at, why);
 		if (to == v->nr_units && v->open_end)
