@@ -325,7 +325,7 @@ static void measure_used(struct mined *c)
 	for (size_t n = 0; n < s->nr_columns; n++)
 		if (is_written(c, &c->accs[n], &s->columns[n]))
 			s->used_bytes = s->columns[n].offset + s->columns[n].width;
-	if (s->columns_cut && s->used_bytes == c->mined_bytes)
+	if (s->used_bytes > s->user_bytes || (s->columns_cut && s->used_bytes == c->mined_bytes))
 		s->used_bytes = s->user_bytes;  /* nobody looked behind the mined part */
 }
 
