@@ -267,6 +267,38 @@ static bool follow(struct heap_run *h, struct starts *s, size_t nr,
 	return segment_add(h, link, from.context, false);
 }
 
+/* A link from @from that its target does not answer: it was led elsewhere. */
+static bool is_broken(struct starts *s, uint64_t from, bool forward)
+{
+	const struct start *at = start_at(s, from), *to;
+
+	to = at ? start_at(s, forward ? at->flink : at->blink) : NULL;
+	return to && (forward ? to->blink : to->flink) != from;
+}
+
+/*
+ * Its signature is damaged, and both neighbours that it links to lost their
+ * links to it: nothing else would lead there.
+ */
+static bool add_orphans(struct heap_run *h, struct starts *s, size_t nr)
+{
+	for (size_t i = 0; i < s->nr; i++) {
+		const struct start *at = &s->at[i];
+		size_t k = nr ? SORTED_LOWER(h->segments, nr, va, at->flink) : 0;
+
+		if (k == nr || h->segments[k].va != at->flink || at->flink == at->blink ||
+		    is_segment(h, nr, at->va, h->segments[k].context) ||
+		    !is_segment(h, nr, at->blink, h->segments[k].context) ||
+		    !is_broken(s, at->flink, false) || !is_broken(s, at->blink, true))
+			continue;
+		fault_link(h, &h->segments[k],
+			   at->va + h->layout->segment.signature.off);
+		if (!segment_add(h, at->va, h->segments[k].context, false))
+			return false;
+	}
+	return true;
+}
+
 static bool follow_lists(struct heap_run *h, struct starts *s)
 {
 	size_t nr = h->nr_segments;
@@ -296,7 +328,7 @@ static bool follow_lists(struct heap_run *h, struct starts *s)
 		if (!follow(h, s, nr, from, flink, true) || !follow(h, s, nr, from, blink, false))
 			return false;
 	}
-	return true;
+	return add_orphans(h, s, nr);
 }
 
 /* By address, each once, none inside another. */
