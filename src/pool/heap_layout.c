@@ -84,8 +84,13 @@
 	.chunk_allocated = BITS(8, 48, 8), .chunk_zero = BITS(8, 56, 8)
 #define VS_17763 { .delay_free = 0x40, .size = U16(0x20), .signature = SIGNATURE_AT(0x22), \
 	.first_chunk = 0x30, CHUNK_X64 }
-/* where one context became several slots, the owner's stands before the signature */
-#define VS_26100 { .delay_free = 0x40, .size = U16(0x20), .signature = SIGNATURE_AT(0x22), \
+/*
+ * Where one context became several slots, by processor, the owner's stands before
+ * the signature: 26100.32995, 26200.6584.
+ */
+#define VS_26100 { .delay_free = 0x40, .slot_map = U16(0x00), .slot_mask = U8(0x02), \
+	.slot_context = P64(0x00), .slot_unit_shift = 6, .slot_entry_bytes = 4, \
+	.slot_delay_free = 0x40, .size = U16(0x20), .signature = SIGNATURE_AT(0x22), \
 	.signature_late = SIGNATURE_AT(0x24), .first_chunk = 0x30, CHUNK_X64 }
 #define VS_X86 { .delay_free = 0x40, .size = U16(0x14), .signature = SIGNATURE_AT(0x16), \
 	.first_chunk = 0x18, .header_bytes = 8, .unit_bytes = 8, .word_bytes = 4, \

@@ -143,6 +143,46 @@ static void lookaside(struct heap_run *h, uint64_t va)
 	}
 }
 
+static void delayed(struct heap_run *h, uint64_t head)
+{
+	const struct heap_lookaside_layout *l = &h->layout->lookaside;
+	uint64_t depth;
+
+	if (heap_word(h, head, l->depth, &depth) && depth)
+		walk_list(h, head, l->next, depth, BLOCK_DELAYED);
+}
+
+/* Slots of a context name it; processors share them. False: it has none. */
+static bool delayed_slots(struct heap_run *h, uint64_t context)
+{
+	enum { MAX_SLOTS = 256 };
+	const struct heap_vs_layout *l = &h->layout->vs;
+	const struct field ref = { .off = 0, .width = 2 };
+	uint64_t map, mask, slot, owner, seen[MAX_SLOTS] = { 0 };
+	size_t nr = 0;
+
+	if (!heap_word(h, context, l->slot_map, &map) || !map ||
+	    !heap_word(h, context, l->slot_mask, &mask))
+		return false;
+	for (uint64_t i = 0; i <= mask && i < MAX_SLOTS; i++) {
+		size_t k = 0;
+
+		if (!heap_word(h, context + (map << l->slot_unit_shift) +
+				  i * l->slot_entry_bytes, ref, &slot))
+			continue;
+		slot = context + (slot << l->slot_unit_shift);
+		if (!heap_word(h, slot, l->slot_context, &owner) || owner != context)
+			continue;
+		while (k < nr && seen[k] != slot)
+			k++;
+		if (k < nr)
+			continue;
+		seen[nr++] = slot;
+		delayed(h, slot + l->slot_delay_free);
+	}
+	return nr != 0;
+}
+
 static bool seen_before(const struct heap_run *h, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
@@ -156,10 +196,10 @@ void heap_lists_run(struct heap_run *h)
 	const struct heap_layout *l = h->layout;
 
 	for (size_t i = 0; i < h->nr_heaps; i++) {
-		uint64_t head = h->heaps[i].va + l->root.vs + l->vs.delay_free, depth;
+		uint64_t context = h->heaps[i].va + l->root.vs;
 
-		if (heap_word(h, head, l->lookaside.depth, &depth) && depth)
-			walk_list(h, head, l->lookaside.next, depth, BLOCK_DELAYED);
+		if (!delayed_slots(h, context))
+			delayed(h, context + l->vs.delay_free);
 	}
 	for (size_t i = 0; i < h->nr_heaps; i++) {
 		if (!h->heaps[i].node_va || seen_before(h, i))

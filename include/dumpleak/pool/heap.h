@@ -51,6 +51,10 @@ struct heap_segment_layout {    /* HEAP_PAGE_SEGMENT, HEAP_PAGE_RANGE_DESCRIPTOR
 
 struct heap_vs_layout {         /* HEAP_VS_SUBSEGMENT, HEAP_VS_CHUNK_HEADER */
 	uint16_t delay_free;            /* SLIST_HEADER, in HEAP_VS_CONTEXT */
+	/* or in each slot: where the context's map of them is, in units from it */
+	struct field slot_map, slot_mask, slot_context;
+	uint8_t slot_unit_shift, slot_entry_bytes;
+	uint16_t slot_delay_free;
 	struct field size, signature;
 	struct field signature_late;    /* where late 26100 has it; width 0: does not */
 	uint16_t first_chunk;
