@@ -21,6 +21,8 @@ struct lookasides {
 	struct pool *pool;
 	uint64_t *seen;         /* lists walked: open addressing, 0 is empty */
 	size_t nr_seen, parked;
+	struct cut_list *cuts;  /* lists that run into absent memory */
+	size_t nr_cuts, cap_cuts;
 };
 
 /* @return false if it was there, or the table is full */
@@ -41,7 +43,7 @@ static bool seen_add(struct lookasides *l, uint64_t va)
 }
 
 struct list_head {
-	uint64_t next, depth, tag, size;
+	uint64_t next, depth, tag, size, type;
 };
 
 /*
@@ -80,6 +82,7 @@ static bool list_get(struct lookasides *l, uint64_t va, struct list_head *out)
 	out->tag = field_or(b, y->tag, 0);
 	out->size = field_or(b, y->size, 0);
 	type = field_or(b, y->type, UINT64_MAX);
+	out->type = type;
 	if (type > 0x3ff || !out->size || out->size > MAX_ENTRY_BYTES ||
 	    out->tag <= MAX_SHORT_TAG || !out->next != !out->depth)
 		return false;
@@ -172,6 +175,25 @@ static struct list_end entries_walk(struct lookasides *l, uint64_t list_va,
 	return e;
 }
 
+/* The pool's own lists are by size with header, others by what is asked for. */
+static void cut_add(struct lookasides *l, const struct list_head *h, uint64_t unreached,
+		    enum block_state state)
+{
+	const struct pool_header_layout *p = &l->pool->layout.header;
+	bool own = state == BLOCK_CACHED;
+	uint64_t bytes = h->size + (own ? 0 : p->header_bytes);
+	struct cut_list *c = vec_grow(l->cuts, &l->cap_cuts, l->nr_cuts + 1, sizeof *c);
+
+	if (!c)
+		return;
+	l->cuts = c;
+	c[l->nr_cuts++] = (struct cut_list){
+		.size_bytes = (bytes + p->unit_bytes - 1) / p->unit_bytes * p->unit_bytes,
+		.unreached = unreached, .tag = own ? 0 : (uint32_t)h->tag & 0x7fffffff,
+		.pool = h->type & 1 ? POOL_PAGED : POOL_NONPAGED, .state = (uint8_t)state,
+	};
+}
+
 static void list_walk(struct lookasides *l, uint64_t va, enum block_state state)
 {
 	struct list_head h;
@@ -190,7 +212,11 @@ static void list_walk(struct lookasides *l, uint64_t va, enum block_state state)
 		l->pool->lists.lookasides_cut++;
 	else
 		l->pool->lists.lookasides_bad++;
-	l->pool->lists.unreached += h.depth > e.nr ? h.depth - e.nr : 0;
+	if (h.depth <= e.nr)
+		return;
+	l->pool->lists.unreached += h.depth - e.nr;
+	if (e.unreadable)
+		cut_add(l, &h, h.depth - e.nr, state);
 }
 
 /* @nr pairs of pointers {P, L} at @va. */
@@ -376,6 +402,8 @@ enum dl_status lookaside_run(struct os *os, struct pool *pool, const struct walk
 	kdata_pages(os, try_heads, &l);
 	walk_stated_descriptors(&l);
 	walk_found_descriptors(&l, w);
+	orphans_run(os, pool, l.cuts, l.nr_cuts);
+	free(l.cuts);
 	free(l.seen);
 	return DL_OK;
 }

@@ -105,11 +105,20 @@ struct survey {
 	size_t nr, cap;
 	struct vm_tally tally;
 	uint64_t absent_large;  /* pages of large mappings that are not in the dump */
+	uint64_t session_root_pa;       /* 0: no session space */
+	size_t other_sessions;  /* at the same addresses: not read */
 	uint64_t dropped;       /* pages that are mapped more often than memory makes sense */
 };
 
 enum dl_status survey_run(struct os *os, struct survey *out, struct dl_err *err);
 void survey_deinit(struct survey *s);
+
+/**
+ * session_root - the root table of a process whose session's space has most pages
+ * @others: out, how many other sessions there are, at the same addresses.
+ * 0: no process maps kernel memory that @os's own tables do not.
+ */
+uint64_t session_root(struct os *os, size_t *others);
 
 /** survey_memory_pages - pages of memory in the dump, or a guess where it is not read to its end */
 uint64_t survey_memory_pages(struct os *os);
@@ -325,6 +334,18 @@ bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
 
 enum dl_status lookaside_run(struct os *os, struct pool *pool, const struct walk *w,
 			     struct dl_err *err);
+
+/* A list of parked blocks that runs into memory which is not in the dump; orphans.c. */
+struct cut_list {
+	uint64_t size_bytes;    /* of its blocks, with header           */
+	uint64_t unreached;     /* of them, by the list's count         */
+	uint32_t tag;           /* of all of them; 0: the pool's own list, any */
+	uint8_t pool;           /* enum pool_kind                       */
+	uint8_t state;          /* enum block_state                     */
+};
+
+/** orphans_run - the blocks behind the cuts, where they show themselves */
+void orphans_run(struct os *os, struct pool *pool, struct cut_list *lists, size_t nr);
 
 /** quota_recover - who pays for blocks with quota; needs the catalog */
 void quota_recover(struct os *os, struct pool *pool);
