@@ -223,7 +223,16 @@ static enum dl_status translate(struct vm *vm, uint64_t va, struct translation *
 enum dl_status vm_translate(struct vm *vm, uint64_t va, struct translation *t,
 			    struct dl_err *err)
 {
-	return translate(vm, va, t, 0, err);
+	enum dl_status st = translate(vm, va, t, 0, err);
+	uint64_t root_pa = vm->root_pa;
+
+	if (st != DL_ABSENT || !vm->session_root_pa || va < vm->mode->kernel_first_va ||
+	    t->kind != PTE_NONE || t->level > 1u || t->level + 1u >= vm->mode->nr_levels)
+		return st;
+	vm->root_pa = vm->session_root_pa;
+	st = translate(vm, va, t, 0, err);
+	vm->root_pa = root_pa;
+	return st;
 }
 
 bool vm_self_map(struct vm *vm, uint64_t *first_va, uint64_t *last_va)

@@ -180,6 +180,58 @@ static enum dl_status walk_table(struct enumeration *e, uint64_t table_pa,
 	return DL_OK;
 }
 
+/* Both tables' entries side by side; only PAE has the difference below the root. */
+static enum dl_status walk_besides(struct enumeration *e, uint64_t table_pa, uint64_t base_pa,
+				   unsigned level, uint64_t table_va)
+{
+	const struct paging_mode *m = e->vm->mode;
+	const struct paging_level *l = &m->levels[level];
+	size_t nr = (size_t)1 << l->bits, bytes = nr * m->entry_bytes;
+	uint8_t table[PAGE_BYTES] = { 0 }, base[PAGE_BYTES] = { 0 };
+	enum dl_status st = DL_OK;
+
+	if (phys_read(e->vm->phys, table_pa, table, bytes, NULL) ||
+	    phys_read(e->vm->phys, base_pa, base, bytes, NULL))
+		return DL_OK;
+	for (size_t i = 0; i < nr && !st; i++) {
+		uint64_t va = va_extended(m, table_va + i * level_bytes(l));
+		uint64_t mine = le_word(table + i * m->entry_bytes, m->entry_bytes);
+		uint64_t its = le_word(base + i * m->entry_bytes, m->entry_bytes);
+		struct step a, b;
+
+		if (va < e->first_va || mine == its || in_self_map(m, va, level_bytes(l)))
+			continue;
+		if (va > e->last_va)
+			break;
+		step_decode(e->vm, level, mine, &a);
+		step_decode(e->vm, level, its, &b);
+		if (b.kind == PTE_NONE)
+			st = walk_entry(e, mine, level, va);
+		else if (!level && m->nr_levels == 3 && step_usable(&a) && step_usable(&b))
+			st = walk_besides(e, a.base_pa, b.base_pa, 1, va);
+	}
+	return st;
+}
+
+enum dl_status vm_runs_besides(struct vm *vm, uint64_t base_root_pa, uint64_t first_va,
+			       uint64_t last_va, vm_run_fn fn, void *ctx,
+			       struct vm_tally *tally, struct dl_err *err)
+{
+	struct enumeration e = {
+		.vm = vm, .fn = fn, .ctx = ctx, .tally = tally, .err = err,
+		.first_va = first_va & ~(uint64_t)(PAGE_BYTES - 1),
+		.last_va = last_va < vm->mode->va_mask ? last_va : vm->mode->va_mask,
+	};
+	enum dl_status st = DL_OK;
+
+	if (vm->mode->nr_levels)
+		st = walk_besides(&e, vm->root_pa, base_root_pa, 0, 0);
+	if (!st)
+		st = flush(&e);
+	free(e.seen.slot);
+	return st == DL_END ? DL_OK : st;
+}
+
 enum dl_status vm_runs(struct vm *vm, uint64_t first_va, uint64_t last_va,
 		       vm_run_fn fn, void *ctx, struct vm_tally *tally,
 		       struct dl_err *err)

@@ -158,6 +158,7 @@ enum dl_status sweep_init(struct miner *m, struct dl_err *err)
 
 		phys_init(&w->phys, m->t->os->container);
 		vm_init(&w->vm, &w->phys, m->t->os->vm.mode, m->t->os->vm.root_pa);
+		w->vm.session_root_pa = m->t->os->vm.session_root_pa;
 	}
 	st = order_pages(m);
 	return st ? err_set(err, st, "out of memory for mining") : DL_OK;

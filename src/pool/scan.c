@@ -117,6 +117,9 @@ static enum dl_status run_steps(struct steps *s, struct dl_err *err)
 	if (s->survey.dropped)
 		pool_note(pool, DL_CORRUPT, "%" PRIu64 " kernel pages were not looked at: the "
 			  "page tables map the same memory over and over", s->survey.dropped);
+	if (s->survey.other_sessions)
+		pool_note(pool, DL_UNSUPPORTED, "the pool of %zu more sessions, at the same addresses "
+			  "as that of one, was not read", s->survey.other_sessions);
 	if (!st)
 		st = tracker_read(s->os, pool, err);
 	if (!st)

@@ -144,6 +144,36 @@ static size_t pages_limit(struct os *os)
 	return pages < UINT32_MAX ? (size_t)pages : UINT32_MAX;
 }
 
+static int by_va(const void *a, const void *b)
+{
+	const struct candidate_page *x = a, *y = b;
+
+	return x->va < y->va ? -1 : x->va > y->va;
+}
+
+/* Session space is in the tables of a session's processes, not in the kernel's own. */
+static enum dl_status add_session(struct gather *g)
+{
+	struct os *os = g->os;
+	struct survey *s = g->out;
+	size_t before = s->nr;
+	struct vm vm = os->vm;
+	enum dl_status st;
+
+	s->session_root_pa = session_root(os, &s->other_sessions);
+	if (!s->session_root_pa)
+		return DL_OK;
+	vm.root_pa = s->session_root_pa;
+	vm.session_root_pa = 0;
+	g->next = 0;
+	st = vm_runs_besides(&vm, os->vm.root_pa, os->system_range_start, vm.mode->va_mask,
+			     add_run, g, &s->tally, g->err);
+	if (s->nr > before)
+		qsort(s->pages, s->nr, sizeof *s->pages, by_va);
+	os->vm.session_root_pa = s->session_root_pa;
+	return st;
+}
+
 enum dl_status survey_run(struct os *os, struct survey *out, struct dl_err *err)
 {
 	struct gather g = { .os = os, .out = out, .limit = pages_limit(os), .err = err };
@@ -154,6 +184,8 @@ enum dl_status survey_run(struct os *os, struct survey *out, struct dl_err *err)
 	if (!st)
 		st = vm_runs(&os->vm, os->system_range_start, os->vm.mode->va_mask,
 			     add_run, &g, &out->tally, err);
+	if (!st)
+		st = add_session(&g);
 	free(g.taken);
 	return st;
 }

@@ -21,6 +21,8 @@ struct vm {
 	struct phys *phys;
 	const struct paging_mode *mode;
 	uint64_t root_pa;
+	/* where @root_pa has no table for a kernel VA: a process of one session; 0: none */
+	uint64_t session_root_pa;
 	struct pte_software software;   /* the mode's own, or vm_set_software() */
 	uint64_t invalid_pte_mask;      /* InvalidPteMask, 0: unknown or unused */
 	/* 4-byte PTEs of NT 5: what addresses of prototype PTEs count from */
@@ -113,5 +115,14 @@ typedef enum dl_status (*vm_run_fn)(void *ctx, const struct vm_run *run);
 enum dl_status vm_runs(struct vm *vm, uint64_t first_va, uint64_t last_va,
 		       vm_run_fn fn, void *ctx, struct vm_tally *tally,
 		       struct dl_err *err);
+
+/**
+ * vm_runs_besides - as vm_runs(), of what @vm maps where @base has no table
+ * Between processes the kernel's half differs by a few entries of the upper
+ * tables: those of session space. Nothing is entered that both have.
+ */
+enum dl_status vm_runs_besides(struct vm *vm, uint64_t base_root_pa, uint64_t first_va,
+			       uint64_t last_va, vm_run_fn fn, void *ctx,
+			       struct vm_tally *tally, struct dl_err *err);
 
 #endif
