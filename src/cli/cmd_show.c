@@ -93,6 +93,14 @@ static const struct pool_class *class_of(const struct session *s, size_t i)
 	return NULL;
 }
 
+static const struct process *process_at(const struct os *os, uint64_t va)
+{
+	for (size_t i = 0; va && i < os->nr_processes; i++)
+		if (os->processes[i].va == va)
+			return &os->processes[i];
+	return NULL;
+}
+
 static enum dl_status make_view(struct session *s, struct show_view *view)
 {
 	const struct catalog *c = &s->pool.blocks;
@@ -102,6 +110,8 @@ static enum dl_status make_view(struct session *s, struct show_view *view)
 		return no_block(s, view->asked_va);
 	view->has_block = true;
 	view->klass = class_of(s, view->index);
+	view->charged_va = pool_charged_process(&s->os, &s->pool, view->index);
+	view->charged = process_at(&s->os, view->charged_va);
 	view->header_readable = block_has_header(catalog_how(c, view->index)) &&
 		!vm_read(&s->os.vm, catalog_va(c, view->index), view->header,
 			 s->pool.layout.header.header_bytes, NULL);

@@ -89,6 +89,23 @@ static const char *state_words(enum block_state state)
 	return words[state];
 }
 
+static void charged_field(const struct report_input *in, const struct show_view *v,
+			  struct paper *p)
+{
+	char va[24];
+
+	if (!v->charged_va)
+		return;
+	va_text(in->os, v->charged_va, va);
+	if (v->charged)
+		paper_field(p, "Charged to", "%s, process %" PRIu64 " at %s",
+			    v->charged->image && *v->charged->image ? v->charged->image
+			    : "(no name)", v->charged->pid, va);
+	else
+		paper_field(p, "Charged to", "the process at %s, which is not on the list of "
+			    "processes", va);
+}
+
 static void block_fields(const struct report_input *in, const struct show_view *v,
 			 struct paper *p)
 {
@@ -113,6 +130,7 @@ static void block_fields(const struct report_input *in, const struct show_view *
 		    m ? m->driver : "", m && *m->driver && *m->text ? ": " : "",
 		    m ? m->text : "");
 	header_fields(in, v, p);
+	charged_field(in, v, p);
 	if (v->klass)
 		paper_field(p, "Class", "%s blocks of this tag and size in use",
 			    text_count(v->klass->blocks, n));
@@ -253,6 +271,25 @@ static void json_words(struct jot *j, json_t *root, const struct report_input *i
 	}
 }
 
+static void json_charged(struct jot *j, json_t *root, const struct show_view *v)
+{
+	json_t *o;
+
+	if (!v->charged_va) {
+		jot_null(j, root, "charged");
+		return;
+	}
+	o = jot_object(j, root, "charged");
+	jot_va(j, o, "va", v->charged_va);
+	if (v->charged) {
+		jot_count(j, o, "pid", v->charged->pid);
+		jot_word(j, o, "image", v->charged->image);
+	} else {
+		jot_null(j, o, "pid");
+		jot_null(j, o, "image");
+	}
+}
+
 static void json_block_part(struct jot *j, json_t *root, const struct report_input *in,
 			    const struct show_view *view)
 {
@@ -261,6 +298,7 @@ static void json_block_part(struct jot *j, json_t *root, const struct report_inp
 	json_block(j, root, "block", in, view->index);
 	json_meaning(j, root, in, catalog_tag(c, view->index));
 	json_header(j, root, in, view);
+	json_charged(j, root, view);
 	if (view->klass)
 		jot_count(j, root, "class_blocks", view->klass->blocks);
 	else
@@ -278,7 +316,8 @@ static void json_block_part(struct jot *j, json_t *root, const struct report_inp
 static void json_no_block(struct jot *j, json_t *root)
 {
 	static const char *const keys[] = {
-		"block", "driver", "meaning", "header", "class_blocks", "before", "behind",
+		"block", "driver", "meaning", "header", "charged", "class_blocks", "before",
+		"behind",
 	};
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)

@@ -105,6 +105,8 @@ struct show_view {
 	const struct shown_word *words; /* of the user part, or from memory; rising */
 	size_t nr_words, words_cut;     /* words_cut: left out of a large block    */
 	const struct pool_class *klass; /* of blocks like this in use; may be NULL */
+	uint64_t charged_va;            /* the EPROCESS whose quota is charged; 0: none known */
+	const struct process *charged;  /* the same; NULL: not on the list of processes */
 };
 
 /**
