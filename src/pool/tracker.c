@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* 2^16 rows: 32 times what the largest known kernel of this kind has. */
-enum { MAX_ROWS = 1 << 16, MAX_STRIDE = 96 };
+enum { MAX_ROWS = 1 << 16, MAX_TAGS = 1 << 20, MAX_STRIDE = 96 };
 
 static bool printable_tag(uint32_t key)
 {
@@ -184,9 +184,12 @@ enum dl_status tracker_read(struct os *os, struct pool *pool, struct dl_err *err
 	enum dl_status st = tracker_find(os, pool, &t, err);
 
 	pool->tables.tracker_va = t.main_va;
-	for (size_t i = 0; !st && i < t.nr; i++)
+	/* summed one by one, so that memory does not grow with their number */
+	for (size_t i = 0; !st && i < t.nr && pool->nr_tracker < MAX_TAGS; i++) {
 		st = read_rows(os, pool, t.va[i], i + 1 < t.nr ? t.va[i + 1] : UINT64_MAX,
 			       &cap, err);
+		merge_rows(pool);
+	}
 	free(t.va);
 	if (st)
 		return st;
@@ -205,7 +208,6 @@ enum dl_status tracker_read(struct os *os, struct pool *pool, struct dl_err *err
 	pool->tables.tracker_known = true;
 	pool->tables.tracker_tables = t.nr - (t.expansion_va != 0);
 	pool->tables.expansion_va = t.expansion_va;
-	merge_rows(pool);
 	return DL_OK;
 }
 
