@@ -65,6 +65,29 @@ static void compare_sides(struct os *os)
 			"below, first at VA %#" PRIx64, nr, nr == 1 ? " has" : "s have", first_va);
 }
 
+/* A driver's list: its first device, from there by NextDevice. */
+static void compare_drivers(struct os *os)
+{
+	size_t nr = 0;
+	uint64_t first_va = 0, va;
+
+	for (size_t i = 0; i < os->nr_drivers + os->nr_devices; i++) {
+		bool of_driver = i < os->nr_drivers;
+		uint64_t driver_va = of_driver ? os->drivers[i].va
+					       : os->devices[i - os->nr_drivers].driver_va;
+		const struct device *d;
+
+		va = of_driver ? driver_va + os->layout.driver.device.off
+			       : os->devices[i - os->nr_drivers].va + os->layout.device.next.off;
+		d = ptr_at(os, va, &va) && va ? os_device_at(os, va) : NULL;
+		if (d && d->driver_va != driver_va && !nr++)
+			first_va = d->va;
+	}
+	if (nr)
+		os_note(os, DL_CORRUPT, "%zu device%s on a list of devices of another driver than "
+			"stated, first at VA %#" PRIx64, nr, nr == 1 ? " is" : "s are", first_va);
+}
+
 enum dl_status device_links_check(struct os *os)
 {
 	size_t *met = os->nr_devices ? calloc(os->nr_devices, sizeof *met) : NULL;
@@ -77,6 +100,7 @@ enum dl_status device_links_check(struct os *os)
 	find_circles(os, ABOVE, met);
 	find_circles(os, BELOW, met);
 	compare_sides(os);
+	compare_drivers(os);
 	free(met);
 	return DL_OK;
 }

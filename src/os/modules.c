@@ -87,6 +87,14 @@ static const char *text_or_empty(const char *s)
 	return s ? s : "";
 }
 
+/* The name is what stands last in the path, should its own bytes be missing. */
+static const char *name_in_path(const char *path)
+{
+	const char *slash = strrchr(path, '\\');
+
+	return slash ? slash + 1 : path;
+}
+
 static bool module_at(struct os *os, uint64_t va, struct module *m)
 {
 	const struct ldr_layout *ldr = &os->layout.ldr;
@@ -98,6 +106,8 @@ static bool module_at(struct os *os, uint64_t va, struct module *m)
 		return false;
 	m->name = text_or_empty(os_ustr(os, va + ldr->base_name.off));
 	m->path = text_or_empty(os_ustr(os, va + ldr->full_name.off));
+	if (!m->name[0])
+		m->name = name_in_path(m->path);
 	m->timestamp = (uint32_t)field_or(b, ldr->timestamp, 0);
 	return os_is_kernel_va(os, m->base) && vm_is_canonical(os->vm.mode, m->base) &&
 	       m->base % PAGE_BYTES == 0 && m->size_bytes && m->size_bytes <= MAX_MODULE_BYTES &&
@@ -121,6 +131,20 @@ static enum dl_status sort_modules(struct os *os)
 		os->modules_by_base[i] = &os->modules[i];
 	qsort(os->modules_by_base, os->nr_modules, sizeof *os->modules_by_base, compare_base);
 	return DL_OK;
+}
+
+/* Two images cannot share addresses: one of the entries is wrong. */
+static void note_overlaps(struct os *os)
+{
+	for (size_t i = 0; i + 1 < os->nr_modules; i++) {
+		const struct module *m = os->modules_by_base[i];
+		const struct module *next = os->modules_by_base[i + 1];
+
+		if (next->base - m->base < m->size_bytes)
+			os_note(os, DL_CORRUPT, "the module at VA %#" PRIx64 " (%s) is said to reach "
+				"into the one at VA %#" PRIx64 " (%s)", m->base, m->name,
+				next->base, next->name);
+	}
 }
 
 static bool is_gap(const struct module_list *l, uint64_t va)
@@ -171,7 +195,10 @@ static enum dl_status read_entries(struct module_list *l)
 		m->timestamp = timestamp ? timestamp : m->timestamp;
 		os->nr_modules++;
 	}
-	return sort_modules(os);
+	if (sort_modules(os))
+		return DL_NOMEM;
+	note_overlaps(os);
+	return DL_OK;
 }
 
 static enum dl_status read_loaded(struct os *os)

@@ -292,6 +292,21 @@ static void links_into_nothing(void **state)
 }
 
 /* A driver that another driver's extension claims is none. */
+/* The second device, on the first driver's list, names another driver. */
+static void device_of_another_driver(void **state)
+{
+	enum { OTHER = 0x80000 };
+	struct machine64 *m = *state;
+	uint32_t driver = body64(O_DRIVER), off = driver & 0xfff;
+
+	memcpy(m->ram + OTHER, m->ram + driver - off, 0x1000);
+	set64(m, body64(O_DEV2) + 8, va64(OTHER + off));
+	opened(m);
+	assert_int_equal(m->os.nr_devices, 2);
+	assert_int_equal(os_device_at(&m->os, va64(body64(O_DEV2)))->driver_va, va64(OTHER + off));
+	assert_true(has_note(&m->os, "1 device is on a list of devices of another driver"));
+}
+
 static void driver_extension_of_another(void **state)
 {
 	struct machine64 *m = *state;
@@ -315,6 +330,16 @@ static void wild_modules(void **state)
 	machine64_close(m);
 	set64(m, LDR64_1, va64(LDR64_0));
 	assert_true(has_note(opened(m), "the module list runs into itself"));
+	machine64_close(m);
+	machine64_build(m, &generations[GEN_NT10]);
+	assert_int_equal(opened(m)->nr_notes, 0);
+	machine64_close(m);
+	set64(m, LDR64_1 + 0x60, NOWHERE);                      /* BaseDllName.Buffer */
+	assert_string_equal(opened(m)->modules[1].name, "leaky.sys");
+	machine64_close(m);
+	set(m, LDR64_0 + 0x40, KERNEL64_BYTES * 2, 4);
+	opened(m);
+	assert_true(has_note(&m->os, "(ntoskrnl.exe) is said to reach into the one at VA"));
 }
 
 static void unloaded_rows(void **state)
@@ -502,6 +527,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_generation), TEST(wrong_cookie), TEST(neighbours), TEST(no_row_fits),
 		TEST(types_absent), TEST(root_absent), TEST(any_page_absent), TEST(loops), TEST(links_into_nothing),
+		TEST(device_of_another_driver),
 		TEST(driver_extension_of_another), TEST(wild_modules), TEST(unloaded_rows),
 		TEST(process_rows), TEST(process_list_breaks), TEST(zeros), TEST(by_symbols), TEST(events),
 	};
