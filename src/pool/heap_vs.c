@@ -258,13 +258,16 @@ uint32_t heap_vs_resume(struct heap_vs *v, uint32_t at, enum heap_at why)
 	return seek(v, at + 1, SEEK_ANY, at, 0);
 }
 
-static void fault_head(struct heap_vs *v)
+/* Signature and Size contradict: one that leads to a chunk's end is right. */
+static void fault_head(struct heap_vs *v, uint32_t units)
 {
-	struct pool_fault f = {
-		.kind = FAULT_VS_SUBSEGMENT, .page_va = v->range.va,
-		.bad_va = v->range.va + v->w->run->layout->vs.size.off,
-	};
+	const struct heap_vs_layout *l = &v->w->run->layout->vs;
+	struct pool_fault f = { .kind = FAULT_VS_SUBSEGMENT, .page_va = v->range.va };
+	bool is_end = false;
 
+	for (size_t i = 0; i < v->w->nr_chunks && !is_end; i++)
+		is_end = v->w->chunks[i].at + v->w->chunks[i].size == units;
+	f.bad_va = v->range.va + (is_end ? l->signature.off : l->size.off);
 	heap_fault(v->w, &f);
 }
 
@@ -322,16 +325,15 @@ void heap_vs_walk(struct heap_work *w, struct heap_range r)
 {
 	const struct heap_layout *l = w->run->layout;
 	const uint8_t *head = heap_bytes(&w->reader, r.va, l->vs.first_chunk);
-	uint32_t room = (uint32_t)((r.bytes - l->vs.first_chunk) / l->vs.unit_bytes), units;
+	uint32_t room = (uint32_t)((r.bytes - l->vs.first_chunk) / l->vs.unit_bytes);
+	uint32_t units = 0;
 	struct heap_vs v = { .w = w, .range = r, .first_va = r.va + l->vs.first_chunk,
 			     .nr_units = room, .open_end = true };
 
 	w->part->counted.vs_subsegments++;
 	if (!head)
 		w->part->counted.absent_subsegments++;
-	else if (!heap_vs_is(l, head, &units) || units > room)
-		fault_head(&v);
-	else {
+	else if (heap_vs_is(l, head, &units) && units <= room) {
 		v.nr_units = units;
 		v.open_end = false;
 	}
@@ -342,5 +344,7 @@ void heap_vs_walk(struct heap_work *w, struct heap_range r)
 		return;
 	}
 	chunks_get(&v);
+	if (head && v.open_end)
+		fault_head(&v, units);
 	heap_vs_blocks(&v);
 }
