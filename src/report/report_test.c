@@ -367,7 +367,7 @@ static void test_block_lines(void **state)
 	assert_string_equal(json_string_value(at(o, "va")), "0x81c40000");
 	assert_int_equal(json_integer_value(at(o, "size_bytes")), 0x3000);
 	json_decref(o);
-	n = block_line(m->pool, 1, line);
+	block_line(m->pool, 1, line);
 	assert_memory_equal(line, "81c40000    0x3000  ", 20);
 	catalog_deinit(c);
 }

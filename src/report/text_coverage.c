@@ -126,22 +126,27 @@ static void lists_fields(const struct report_input *in, struct paper *p)
 			    pool->stray_pages, pool->stale_pages, pool->aliased_pages);
 }
 
+/* With its address where that is short; `verify` has all of it. */
 static void neighbour_cell(struct table *t, const struct report_input *in, uint64_t va,
 			   uint32_t tag)
 {
 	char text[24], quoted[TAG_QUOTED_MAX];
 
-	if (va)
-		table_cell(t, "%s %s", va_text(in->os, va, text), tag_quoted(tag, quoted));
-	else
+	if (!va)
 		table_cell(t, "none");
+	else if (!tag)
+		table_cell(t, "no tag");
+	else if (in->os->layout.ptr_bytes > 4)
+		table_cell(t, "%s", tag_quoted(tag, quoted));
+	else
+		table_cell(t, "%s %s", va_text(in->os, va, text), tag_quoted(tag, quoted));
 }
 
 static void faults_table(const struct report_input *in, struct paper *p)
 {
 	static const struct table_column columns[] = {
-		{ "BAD HEADER", 0 }, { "WHAT", TABLE_WRAP }, { "LAST SOUND BLOCK", 0 },
-		{ "NEXT SOUND BLOCK", 0 }, { "LOST", TABLE_RIGHT },
+		{ "BAD ADDRESS", 0 }, { "WHAT", TABLE_WRAP }, { "BLOCK BEFORE", 0 },
+		{ "BLOCK AFTER", 0 }, { "LOST", TABLE_RIGHT },
 	};
 	const struct pool *pool = in->pool;
 	struct table t;
@@ -149,7 +154,7 @@ static void faults_table(const struct report_input *in, struct paper *p)
 
 	if (!pool->nr_faults)
 		return;
-	paper_heading(p, "DAMAGED POOL PAGES");
+	paper_heading(p, "DAMAGED POOL");
 	table_begin(&t, p, 2, columns, sizeof columns / sizeof columns[0]);
 	for (size_t i = 0; i < pool->nr_faults && i < MAX_FAULTS_SHOWN; i++) {
 		const struct pool_fault *f = &pool->faults[i];
@@ -164,9 +169,10 @@ static void faults_table(const struct report_input *in, struct paper *p)
 	}
 	table_end(&t);
 	if (pool->faulty_pages > MAX_FAULTS_SHOWN)
-		paper_text(p, 2, "%" PRIu64 " damaged pages in all.", pool->faulty_pages);
+		paper_text(p, 2, "%" PRIu64 " places in all.", pool->faulty_pages);
 	paper_text(p, 2, "Who overruns a block damages the header behind it: suspect the "
-		   "owner of the last sound block first.");
+		   "owner of the block before first. `dumpleak verify` shows the bytes and the "
+		   "blocks around each place.");
 }
 
 static void notes(const struct os_note *list, size_t n, struct paper *p)

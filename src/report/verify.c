@@ -66,8 +66,9 @@ static void neighbour_text(const struct report_input *in, const char *name, uint
 	if (block_at(in->pool, va, &b))
 		snprintf(rest, sizeof rest, ", 0x%" PRIx64 " bytes, %s", b.size_bytes,
 			 state_words(b.state));
-	paper_field(p, name, "%s %s%s%s%s%s", va_text(in->os, va, at),
-		    tag_quoted(tag, quoted), rest, m ? " (" : "",
+	/* free chunks of a heap have no tag */
+	paper_field(p, name, "%s%s%s%s%s%s%s", va_text(in->os, va, at), tag ? " " : "",
+		    tag ? tag_quoted(tag, quoted) : "", rest, m ? " (" : "",
 		    m ? *m->driver ? m->driver : m->text : "", m ? ")" : "");
 }
 
@@ -234,7 +235,10 @@ static void json_neighbour(struct jot *j, json_t *parent, const char *key,
 	}
 	o = jot_object(j, parent, key);
 	jot_va(j, o, "va", va);
-	jot_tag(j, o, "tag", tag);
+	if (tag)
+		jot_tag(j, o, "tag", tag);
+	else
+		jot_null(j, o, "tag");
 	if (block_at(pool, va, &b)) {
 		jot_count(j, o, "size_bytes", b.size_bytes);
 		jot_text(j, o, "state", block_state_name(b.state));
