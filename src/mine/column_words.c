@@ -200,6 +200,9 @@ static void list_words(struct miner *m, const struct mined *c, unsigned n, struc
 	line_add(l, "; %.1f %% %sare in the list with its head at 0x%" PRIx64 ", %s",
 		 percent(most, x->visited), x->complete ? "" : "of those visited ", va,
 		 target_text(m->t, &t, m->arena));
+	if (x->cut_blocks)
+		line_add(l, " (%.1f %% in parts that missing memory cut off: that is the only "
+			 "head found)", percent(x->cut_blocks, x->visited));
 }
 
 static void number_words(const struct mined *c, unsigned n, const struct column *col,

@@ -2,7 +2,8 @@
 /*
  * A column of LIST_ENTRYs to the heads of the lists. Each block is visited
  * once: from a block that no walk has met, on by Flink until the list leaves
- * the class (its head) or meets blocks that an earlier walk has counted.
+ * the class (its head), meets blocks that an earlier walk has counted, or goes on
+ * where there is no memory.
  */
 #include "mine_impl.h"
 
@@ -11,6 +12,7 @@
 enum {
 	PROBES = 64,            /* sampled blocks that decide             */
 	STEPS_MAX = 1 << 20,    /* blocks; a longer walk would take long  */
+	CUT = CHAINS_MAX + 1,   /* number of all walks that end at missing memory */
 };
 
 /* Does the entry at @va have a neighbour that points back, and is not itself? */
@@ -46,49 +48,85 @@ struct walk {
 	struct lists *l;
 	unsigned width;
 	uint64_t entry_off;     /* of the LIST_ENTRY from the user address */
+	uint64_t steps;
 };
 
-/* The class's block whose entry is at @va; false if there is none. */
+/*
+ * The block of this tag whose entry is at @va; false if there is none. An
+ * allocator rounds a few of them up to another size.
+ */
 static bool block_at(const struct walk *w, uint64_t va, size_t *i)
 {
-	const struct targets *t = w->m->t;
+	const struct catalog *c = &w->m->t->pool->blocks;
 
-	return catalog_find(&t->pool->blocks, va, i) &&
-	       sweep_class_of(w->m, *i) == w->c &&
-	       va - pool_user_va(t->pool, *i) == w->entry_off;
+	return catalog_find(c, va, i) && catalog_tag(c, *i) == w->c->tag &&
+	       catalog_state(c, *i) == BLOCK_IN_USE &&
+	       va - pool_user_va(w->m->t->pool, *i) == w->entry_off;
 }
 
-/* One walk; the chains' number is that of the blocks it met first. */
+static uint64_t entry_va(const struct walk *w, size_t i)
+{
+	return pool_user_va(w->m->t->pool, i) + w->entry_off;
+}
+
+/* The walk from block @i, the latest, goes on in another one: count it there. */
+static void hand_over(struct walk *w, size_t i, uint8_t to)
+{
+	struct lists *l = w->l;
+	uint8_t number = (uint8_t)l->nr_chains;
+	uint64_t next;
+
+	l->chains[to].blocks += l->chains[number].blocks;
+	while (l->chain[i - l->first] == number) {
+		l->chain[i - l->first] = to;
+		if (vm_word(&w->m->workers[0].vm, entry_va(w, i), w->width, &next, NULL) ||
+		    !block_at(w, next, &i))
+			break;
+	}
+	memset(&l->chains[number], 0, sizeof l->chains[number]);
+	l->nr_chains--;
+}
+
+/* Count block @i, of the class or not, and go on; false if its Flink is missing. */
+static bool visit(struct walk *w, size_t i, uint8_t number, uint64_t *next, bool *back)
+{
+	struct vm *vm = &w->m->workers[0].vm;
+	bool counts = sweep_class_of(w->m, i) == w->c;
+	struct lists *l = w->l;
+
+	l->chain[i - l->first] = number;
+	l->chains[number].blocks += counts;
+	l->visited += counts;
+	if (++w->steps > STEPS_MAX || vm_word(vm, entry_va(w, i), w->width, next, NULL))
+		return false;
+	*back = links_back(vm, w->width, entry_va(w, i), *next);
+	l->linked += *back && counts;
+	return true;
+}
+
+/* One walk, which becomes part of an earlier one if it meets that. */
 static void walk_from(struct walk *w, size_t i)
 {
 	struct lists *l = w->l;
 	uint8_t number = (uint8_t)(l->nr_chains + 1);
-	struct vm *vm = &w->m->workers[0].vm;
-	uint64_t va = pool_user_va(w->m->t->pool, i) + w->entry_off, next;
+	uint64_t va, beyond;
+	size_t start = i;
 	bool back;
 
 	l->nr_chains++;
-	l->chains[number].same_as = number;
-	for (;;) {
-		l->chain[i - l->first] = number;
-		l->chains[number].blocks++;
-		l->visited++;
-		if (vm_word(vm, va, w->width, &next, NULL))
-			return;
-		back = links_back(vm, w->width, va, next);
-		l->linked += back;
-		va = next;
+	while (visit(w, i, number, &va, &back)) {
 		if (!block_at(w, va, &i)) {
 			if (back)       /* else it is no list that ends here */
 				l->chains[number].head_va = va;
+			else if (vm_word(&w->m->workers[0].vm, va, w->width, &beyond, NULL))
+				hand_over(w, start, CUT);
 			return;
 		}
 		if (l->chain[i - l->first]) {
-			l->chains[number].same_as = l->chains[l->chain[i - l->first]].same_as;
+			if (l->chain[i - l->first] != number)
+				hand_over(w, start, l->chain[i - l->first]);
 			return;
 		}
-		if (l->visited >= STEPS_MAX)
-			return;
 	}
 }
 
@@ -99,18 +137,37 @@ static void walk_all(struct walk *w)
 	for (size_t i = l->first; i < l->first + l->nr; i++) {
 		if (sweep_class_of(w->m, i) != w->c || l->chain[i - l->first])
 			continue;
-		if (l->nr_chains == CHAINS_MAX || l->visited >= STEPS_MAX)
+		if (l->nr_chains == CHAINS_MAX || w->steps >= STEPS_MAX)
 			return;
 		walk_from(w, i);
 	}
 	l->complete = true;
 }
 
-/* Walks that joined an earlier one have its head. */
-static void share_heads(struct lists *l)
+/*
+ * Parts that missing memory cut off belong to the list whose head was found, if
+ * there is only one; else to nobody in particular.
+ */
+static void join_cut(struct lists *l)
 {
-	for (unsigned n = 1; n <= l->nr_chains; n++)
-		l->chains[n].head_va = l->chains[l->chains[n].same_as].head_va;
+	uint64_t head_va = 0;
+	uint8_t number = (uint8_t)(l->nr_chains + 1);
+
+	l->chains[CUT].owner = NO_OWNER;
+	for (unsigned n = 1; n <= l->nr_chains; n++) {
+		if (head_va && l->chains[n].head_va && l->chains[n].head_va != head_va)
+			return;
+		head_va = l->chains[n].head_va ? l->chains[n].head_va : head_va;
+	}
+	if (!head_va || !l->chains[CUT].blocks || l->nr_chains == CHAINS_MAX)
+		return;
+	l->nr_chains++;
+	l->cut_blocks = l->chains[CUT].blocks;
+	l->chains[number] = l->chains[CUT];
+	l->chains[number].head_va = head_va;
+	for (size_t i = 0; i < l->nr; i++)
+		if (l->chain[i] == CUT)
+			l->chain[i] = number;
 }
 
 enum dl_status lists_find(struct miner *m, struct mined *c, struct dl_err *err)
@@ -131,6 +188,6 @@ enum dl_status lists_find(struct miner *m, struct mined *c, struct dl_err *err)
 		return err_set(err, DL_NOMEM, "out of memory for lists");
 	w.entry_off = c->slots[l->column].off;
 	walk_all(&w);
-	share_heads(l);
+	join_cut(l);
 	return DL_OK;
 }

@@ -162,11 +162,11 @@ struct lists {
 		uint64_t head_va, blocks;
 		uint32_t owner;         /* of the head */
 		uint16_t path;
-		uint8_t same_as;        /* the walk that it joined, or itself */
 		uint8_t kind;           /* enum target_kind of the head       */
 	} chains[CHAINS_MAX + 2];
 	unsigned nr_chains;
 	uint64_t visited, linked;       /* blocks seen; whose neighbour points back */
+	uint64_t cut_blocks;            /* in parts that missing memory cut off */
 	bool complete;                  /* every block was visited            */
 };
 
