@@ -62,6 +62,8 @@ static bool map_add(struct slack_map *m, uint32_t tag, const int64_t bytes[2])
 {
 	struct slack_row *row;
 
+	if (!bytes[0] && !bytes[1])
+		return true;
 	if ((!m->slot || 2 * m->nr > m->mask) && !map_grow(m))
 		return false;
 	row = map_find(m, tag);
@@ -111,31 +113,49 @@ static uint64_t counted_size(const struct slack *s, struct slack_worker *w, size
 	}
 }
 
+/* Block @i's own part of it; 0 if nothing says what is counted. */
+static int64_t slack_of(const struct slack *s, struct slack_worker *w, size_t i)
+{
+	uint64_t counted = counted_size(s, w, i), size = catalog_size(&s->pool->blocks, i);
+
+	/* a row's bytes are rounded up to pages; anything else is damage */
+	if (!counted || counted >= size + PAGE_BYTES ||
+	    (counted > size && catalog_how(&s->pool->blocks, i) != BLOCK_RANGE))
+		return 0;
+	return (int64_t)(size - counted);
+}
+
+static bool is_counted(const struct catalog *c, size_t i)
+{
+	enum block_state state = catalog_state(c, i);
+
+	return (state == BLOCK_IN_USE || state == BLOCK_PARKED) && catalog_pool(c, i) <= POOL_PAGED;
+}
+
+/* Neighbours often have the same tag: looked up once for all of them. */
 static enum dl_status slice(void *ctx, size_t n, unsigned worker, struct dl_err *err)
 {
 	const struct slack *s = ctx;
 	const struct catalog *c = &s->pool->blocks;
 	struct slack_worker *w = &s->workers[worker];
 	size_t end = (n + 1) * SLICE_BLOCKS < c->nr ? (n + 1) * SLICE_BLOCKS : c->nr;
+	struct slack_row run = { 0 };
+	bool ok = true;
 
-	for (size_t i = n * SLICE_BLOCKS; i < end; i++) {
-		enum block_state state = catalog_state(c, i);
-		enum pool_kind kind = catalog_pool(c, i);
-		uint64_t counted, size = catalog_size(c, i);
-		int64_t bytes[2] = { 0, 0 };
+	for (size_t i = n * SLICE_BLOCKS; ok && i < end; i++) {
+		uint32_t tag = catalog_tag(c, i);
 
-		if ((state != BLOCK_IN_USE && state != BLOCK_PARKED) || kind > POOL_PAGED)
+		if (!is_counted(c, i))
 			continue;
-		counted = counted_size(s, w, i);
-		/* a row's bytes are rounded up to pages; anything else is damage */
-		if (!counted || counted >= size + PAGE_BYTES ||
-		    (counted > size && catalog_how(c, i) != BLOCK_RANGE))
-			continue;
-		bytes[kind] = (int64_t)(size - counted);
-		if (!map_add(&w->map, catalog_tag(c, i), bytes))
-			return err_set(err, DL_NOMEM, "out of memory for sums by tag");
+		if (tag != run.tag) {
+			ok = map_add(&w->map, run.tag, run.bytes);
+			run = (struct slack_row){ .tag = tag };
+		}
+		run.bytes[catalog_pool(c, i)] += slack_of(s, w, i);
 	}
-	return DL_OK;
+	if (ok && map_add(&w->map, run.tag, run.bytes))
+		return DL_OK;
+	return err_set(err, DL_NOMEM, "out of memory for sums by tag");
 }
 
 static int by_tag(const void *a, const void *b)
