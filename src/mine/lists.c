@@ -12,6 +12,7 @@
 enum {
 	PROBES = 64,            /* sampled blocks that decide             */
 	STEPS_MAX = 1 << 20,    /* blocks; a longer walk would take long  */
+	PASS_MAX = 4096,        /* entries in no known block, in a row    */
 	CUT = CHAINS_MAX + 1,   /* number of all walks that end at missing memory */
 };
 
@@ -49,6 +50,7 @@ struct walk {
 	unsigned width;
 	uint64_t entry_off;     /* of the LIST_ENTRY from the user address */
 	uint64_t steps;
+	uint64_t unknown_va, nr_unknown;        /* entries in memory that is in no block */
 };
 
 /*
@@ -69,18 +71,44 @@ static uint64_t entry_va(const struct walk *w, size_t i)
 	return pool_user_va(w->m->t->pool, i) + w->entry_off;
 }
 
+/*
+ * From the entry at *@va, where no block of this tag is, on through memory that
+ * nobody knows: blocks whose surroundings are lost. True if that leads to a block
+ * again, else *@va is where it ends, and *@back whether that is a list's head.
+ */
+static bool pass(struct walk *w, uint64_t *va, size_t *i, bool *back)
+{
+	struct vm *vm = &w->m->workers[0].vm;
+	struct target t;
+	uint64_t next;
+
+	for (unsigned n = 0; *back && n < PASS_MAX; n++) {
+		target_locate(w->m->t, vm, *va, &t);
+		if (t.kind != TARGET_KERNEL || vm_word(vm, *va, w->width, &next, NULL))
+			return false;
+		w->unknown_va = *va;
+		w->nr_unknown++;
+		*back = links_back(vm, w->width, *va, next);
+		*va = next;
+		if (block_at(w, next, i))
+			return true;
+	}
+	return false;
+}
+
 /* The walk from block @i, the latest, goes on in another one: count it there. */
 static void hand_over(struct walk *w, size_t i, uint8_t to)
 {
 	struct lists *l = w->l;
 	uint8_t number = (uint8_t)l->nr_chains;
 	uint64_t next;
+	bool back = true;
 
 	l->chains[to].blocks += l->chains[number].blocks;
 	while (l->chain[i - l->first] == number) {
 		l->chain[i - l->first] = to;
 		if (vm_word(&w->m->workers[0].vm, entry_va(w, i), w->width, &next, NULL) ||
-		    !block_at(w, next, &i))
+		    (!block_at(w, next, &i) && !pass(w, &next, &i, &back)))
 			break;
 	}
 	memset(&l->chains[number], 0, sizeof l->chains[number]);
@@ -114,20 +142,26 @@ static void walk_from(struct walk *w, size_t i)
 	bool back;
 
 	l->nr_chains++;
+	w->nr_unknown = 0;
 	while (visit(w, i, number, &va, &back)) {
-		if (!block_at(w, va, &i)) {
+		if (!block_at(w, va, &i) && !pass(w, &va, &i, &back)) {
 			if (back)       /* else it is no list that ends here */
 				l->chains[number].head_va = va;
-			else if (vm_word(&w->m->workers[0].vm, va, w->width, &beyond, NULL))
+			else if (vm_word(&w->m->workers[0].vm, va, w->width, &beyond, NULL) ||
+				 !beyond)       /* a page of zeros is lost as well */
 				hand_over(w, start, CUT);
 			return;
 		}
 		if (l->chain[i - l->first]) {
 			if (l->chain[i - l->first] != number)
 				hand_over(w, start, l->chain[i - l->first]);
+			else if (w->nr_unknown == 1)
+				l->chains[number].head_va = w->unknown_va;
 			return;
 		}
 	}
+	if (w->steps <= STEPS_MAX)      /* the last block's own entry is missing */
+		hand_over(w, start, CUT);
 }
 
 static void walk_all(struct walk *w)

@@ -263,6 +263,64 @@ static void test_list(void **state)
 	end(&m, &d);
 }
 
+/* Every 40th entry is in memory that is not there: parts remain, and one head. */
+static void test_cut_list(void **state)
+{
+	static uint32_t entry[BLOCKS + 1];
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	entry[BLOCKS] = (uint32_t)m.device[0]->extension_va + 0x30;
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		entry[i] = (uint32_t)leak(&m, i) + 8;
+	for (uint32_t i = 0; i <= BLOCKS; i++) {
+		uint32_t next = (i + 37) % (BLOCKS + 1), gone = FAKE_BASE + FAKE_RAM + i * 16;
+		bool lost = i % 40 == 0 && i < BLOCKS && next < BLOCKS;
+
+		put32(&m.f, entry[i], lost ? gone : entry[next]);
+		put32(&m.f, entry[next] + 4, lost ? gone : entry[i]);
+	}
+	finish(&m, &d);
+	assert_int_equal(d.s->columns[2].kind, COLUMN_LIST);
+	assert_non_null(strstr(d.s->columns[2].words, "missing memory"));
+	assert_int_equal(d.s->listed, BLOCKS);
+	assert_ptr_equal(d.s->owners[0].device, m.device[0]);
+	assert_int_equal(d.s->owners[0].blocks, BLOCKS);
+	end(&m, &d);
+}
+
+/* With two lists nobody can say whose the cut parts are. */
+static void test_cut_lists(void **state)
+{
+	static uint32_t entry[2][BLOCKS / 2 + 1];
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t k = 0; k < 2; k++) {
+		uint32_t n = BLOCKS / 2;
+
+		entry[k][n] = (uint32_t)m.device[k]->extension_va + 0x30;
+		for (uint32_t i = 0; i < n; i++)
+			entry[k][i] = (uint32_t)leak(&m, i) + 8;
+		for (uint32_t i = 0; i <= n; i++) {
+			uint32_t next = (i + 1) % (n + 1), gone = FAKE_BASE + FAKE_RAM + i * 16;
+			bool lost = i % 40 == 0 && i < n && next < n;
+
+			put32(&m.f, entry[k][i], lost ? gone : entry[k][next]);
+			put32(&m.f, entry[k][next] + 4, lost ? gone : entry[k][i]);
+		}
+	}
+	finish(&m, &d);
+	assert_int_equal(d.s->columns[2].kind, COLUMN_LIST);
+	assert_null(strstr(d.s->columns[2].words, "missing memory"));
+	assert_true(d.s->listed < 100);
+	end(&m, &d);
+}
+
 /* Only code of two.sys: the driver, and neither of its devices. */
 static void test_driver_only(void **state)
 {
@@ -372,6 +430,8 @@ int main(void)
 		cmocka_unit_test(test_hop),
 		cmocka_unit_test(test_two_hops),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_cut_list),
+		cmocka_unit_test(test_cut_lists),
 		cmocka_unit_test(test_driver_only),
 		cmocka_unit_test(test_unloaded),
 		cmocka_unit_test(test_file_and_irp),
