@@ -69,7 +69,7 @@ suspect holes.dmp "$(sed -n 's/^leak id=[a-z]* tag=\([A-Za-z0-9]*\).*/\1/p' fixt
 for f in "$F"/leak-x64-*.dmp "$F"/leak-arm64-*.dmp; do
 	[ -e "$f" ] || continue
 	n=$(basename "$f")
-	line=$(grep '"kind":"leak".*"leaked":true' "${f%.dmp}.truth" | head -1)
+	line=$(grep '"kind":"leak".*"leaked":true' "$f.truth" | head -1)
 	part() { printf '%s\n' "$line" | sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" | sed 's/\\\\/\\/g'; }
 	suspect "$n" "$(part tag)" "$(part owner)" "$(part driver)" "$(part used_bytes)"
 	expect "$n size" "$(part size_bytes)" "$(json suspects.0.size_bytes)"
