@@ -164,7 +164,8 @@ static void count_votes(struct vote *v)
 	h->lfh_cut = fits[1] > fits[0];
 	h->pool->heap.lfh_key_votes = fits[h->lfh_cut];
 	h->pool->heap.lfh_key_voters = v->nr;
-	if (v->nr && !fits[h->lfh_cut])
+	/* a few subsegments may be damaged, not all of many */
+	if (v->nr >= SEEDS && !fits[h->lfh_cut])
 		h->lfh_key_known = false;
 }
 

@@ -361,10 +361,16 @@ enum dl_status heap_find_segments(struct heap_run *h)
 	if (h->heap_key_known)
 		secret = secret_of_globals(h, &s, &votes);
 	if (!votes) {
-		secret = secret_vote(h, &s, &votes);
-		if (votes)
-			h->heap_key = (secret ^ h->constant) & heap_mask(h);
-		h->heap_key_known = h->heap_key_known || votes;
+		uint64_t other = secret_vote(h, &s, &votes);
+
+		/* one segment may lie: it does not outvote the globals */
+		if (votes > (h->heap_key_known ? 1 : 0)) {
+			secret = other;
+			h->heap_key = (other ^ h->constant) & heap_mask(h);
+			h->heap_key_known = true;
+		} else {
+			votes = 0;
+		}
 	}
 	room = room && sweep(h, &s, secret);
 	if (h->nr_segments)
