@@ -22,6 +22,7 @@ enum {
 	                           of numbers, text and addresses            */
 	MANY = 64,              /* values: that is much                      */
 	MANY_SHARE = 4,         /* and so is another one in every fourth block */
+	LESS_SPARSE = 4,        /* times as much, in one of them than in others  */
 	SPARSE_COLUMNS = 4,     /* that are nearly all zero, to be slack together */
 	RANDOM_MIN = 128,       /* sampled blocks, to see that numbers are random */
 };
@@ -342,14 +343,25 @@ static bool is_sparse(const struct acc *a)
 	return a->n && (double)a->kinds[WORD_ZERO] >= SPARSE * (double)a->n;
 }
 
+/* Where blocks of a heap end, notes of the heap are left; see unused.c. */
+static bool is_end_of_heap_block(const struct mined *c, unsigned col)
+{
+	return (c->s->class.how == BLOCK_LFH || c->s->class.how == BLOCK_VS) &&
+	       !c->s->columns_cut && col + 1 == c->nr_columns;
+}
+
 /* No value of its own, as much of it and of the same kinds as in the others. */
-static bool is_part(const struct rest *r, const struct coarse *all, unsigned columns)
+static bool is_part(const struct mined *c, unsigned col, const struct rest *r,
+		    const struct coarse *all, unsigned columns)
 {
 	struct coarse x = coarse_of(r);
 	double usual = all->words / columns;
 
-	return x.words >= FEW_STALE && x.words * 2 >= usual && x.words <= usual * 2 &&
-	       r->second_blocks * 2 < r->blocks && are_alike(&x, all);
+	if (is_end_of_heap_block(c, col))
+		return true;
+	return x.words >= FEW_STALE && x.words * LESS_SPARSE >= usual &&
+	       x.words <= usual * LESS_SPARSE && r->second_blocks * 2 < r->blocks &&
+	       (c->halves || are_alike(&x, all));       /* half an address is none */
 }
 
 /*
@@ -375,12 +387,12 @@ static void find_sparse(struct mined *c, const struct rest *rests)
 	for (int k = 0; k < 3; k++)
 		kinds += all.part[k] >= all.words * KIND_SHARE && all.part[k] >= FEW_STALE;
 	for (unsigned col = first; col < c->nr_columns; col++)
-		parts += is_part(&rests[col], &all, judged);
+		parts += is_part(c, col, &rests[col], &all, judged);
 	if (judged < (kinds >= MIXTURE_COARSE ? 2 : SPARSE_COLUMNS) || parts * 4 < judged * 3)
 		return;
 	for (unsigned col = first; col < c->nr_columns; col++)
 		if (rests[col].blocks &&
-		    (rests[col].blocks < FEW_STALE || is_part(&rests[col], &all, judged)))
+		    (rests[col].blocks < FEW_STALE || is_part(c, col, &rests[col], &all, judged)))
 			set_unwritten(c, col, &rests[col]);
 }
 
