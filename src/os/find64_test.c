@@ -310,6 +310,30 @@ static void wild_kdbg(void **state)
 	}
 }
 
+/* Fields of the block that memory contradicts. */
+static void wrong_fields(void **state)
+{
+	const uint64_t at = S64_KERNEL + S64_KDBG;
+	static const uint64_t bases[] = { 0x10000, S64_KERNEL_VA + 0x3000, 0 };
+	struct space64 *s = *state;
+
+	for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++, s64_close(s)) {
+		s64_build(s, SPACE_X64);
+		s64_put(s, at + 0x18, bases[i], 8);
+		opened(s, false);
+		assert_kernel(s);
+	}
+	for (size_t i = 0; i < 2; i++, s64_close(s)) {
+		s64_build(s, SPACE_X64);
+		s64_put(s, at + 0x48, S64_KERNEL_VA + 0x110000, 8);
+		if (i)  /* by its export */
+			s64_header(s, 0x20, 0, 8);
+		opened(s, false);
+		assert_kernel(s);
+		assert_true(has_note(&s->os, "puts PsLoadedModuleList at VA 0xfffff8023d310000"));
+	}
+}
+
 static void nothing_there(void **state)
 {
 	struct space64 *s = *state;
@@ -593,7 +617,7 @@ int main(void)
 		TEST(right_header), TEST(raw_memory), TEST(tagged_root), TEST(wrong_root),
 		TEST(kva_shadow), TEST(encoded), TEST(encoded_without_image_headers),
 		TEST(copy_in_parameter), TEST(stale_block), TEST(without_kdbg),
-		TEST(without_kdbg_and_first_module), TEST(wild_kdbg), TEST(nothing_there),
+		TEST(without_kdbg_and_first_module), TEST(wild_kdbg), TEST(wrong_fields), TEST(nothing_there),
 		TEST(low_stub), TEST(small_pages),
 		TEST(builds_that_agree_or_not), TEST(newer_than_any_row),
 		TEST(wild_directories), TEST(symbols_by_guid), TEST(symbols_by_address),

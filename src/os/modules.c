@@ -265,6 +265,11 @@ static enum dl_status read_unloaded(struct os *os)
 
 	if (!kdbg_variable(&os->vm, &os->kdbg, KDBG_UNLOADED_DRIVERS, &array) || !array)
 		return DL_OK;
+	if (!os_is_kernel_va(os, array) || !vm_is_canonical(os->vm.mode, array)) {
+		os_note(os, DL_CORRUPT, "MmUnloadedDrivers is %#" PRIx64 ", no address of the "
+			"kernel's: unloaded drivers were not read", array);
+		return DL_OK;
+	}
 	os->unloaded = arena_array(&os->arena, nr, sizeof *os->unloaded);
 	if (!os->unloaded)
 		return DL_NOMEM;

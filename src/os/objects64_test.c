@@ -362,6 +362,10 @@ static void unloaded_rows(void **state)
 	set64(m, VARS + 0x20, NOWHERE);
 	assert_int_equal(opened(m)->nr_unloaded, 0);
 	assert_true(has_note(&m->os, "50 of the 50 rows for unloaded drivers are not"));
+	machine64_close(m);
+	set64(m, VARS + 0x20, 0x2e31303932313931);              /* text */
+	assert_int_equal(opened(m)->nr_unloaded, 0);
+	assert_true(has_note(&m->os, "MmUnloadedDrivers is 0x2e31303932313931"));
 }
 
 /* Another build's process row fits, or none does. */
