@@ -104,10 +104,10 @@ fixtures: $(B)/fixtures/.small
 golden: $(B)/dumpleak $(B)/jsonq $(B)/fixtures/.small
 	B=$(B) sh tests/golden.sh --rewrite
 
-$(B)/bench_paging $(B)/bench_index: $(B)/%: tools/%.c $(B)/libdumpleak.a
+$(B)/bench_paging $(B)/bench_index $(B)/bench_read: $(B)/%: tools/%.c $(B)/libdumpleak.a
 	$(call STEP,BENCH)$(CC) $(ALL_C) $(ALL_L) -o $@ $< $(B)/libdumpleak.a $(LIBS) $(shell pkg-config --libs libaddrxlat 2>/dev/null)
 
-bench: $(B)/dumpleak $(B)/gen $(B)/bench_paging $(B)/bench_index
+bench: $(B)/dumpleak $(B)/gen $(B)/bench_paging $(B)/bench_index $(B)/bench_read
 	B=$(B) sh tools/bench.sh
 
 # --- fuzzing: one target per container and walker --------------------------------

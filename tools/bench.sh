@@ -10,7 +10,8 @@ small=$F/don-2004-full.dmp
 large=$F/don-2004-full-8x.dmp
 runs=${RUNS:-5}
 B=$B sh tools/fixtures.sh full >/dev/null
-for n in sparse-16g sparse-64g sparse-256g; do
+for n in sparse-16g sparse-64g sparse-256g bench-classic-1m bench-classic-10m \
+	bench-heap-1m bench-heap-10m; do
 	[ -e "$F/$n.dmp" ] || "$B/gen" "fixtures/specs/$n-full.spec" -o "$F/$n.dmp"
 done
 
@@ -77,3 +78,21 @@ awk -v a="$info64_s" -v b="$info256_s" -v kb="$index_kb" -v p="$paging" 'BEGIN {
 	printf "listing what 16 GB of x64 map          %.1f million pages/s   (%d pages)\n", f[1] / f[2] / 1e6, f[1]
 	printf "random translations                    %.1f million/s   %.2f x libaddrxlat\n", f[3] / 1e6, f[3] / f[4]
 }'
+
+# walk ALLOCATOR: a million and ten million blocks, listed and counted (tags)
+walk() {
+	for n in 1m 10m; do
+		f=$F/bench-$1-$n.dmp
+		"$B/bench_read" "$f" >/dev/null
+		echo "$(RUNS=3 best "$B/dumpleak" tags "$f" --jobs 1)" "$(best "$B/dumpleak" tags "$f")" \
+			"$(peak "$B/dumpleak" tags "$f")" "$("$B/bench_read" "$f")" \
+			"$("$B/dumpleak" tags "$f" --json - | awk -F: '/"(blocks|free_blocks|cached_blocks)":/ { gsub(/[ ,]/, "", $2); n += $2 } END { print n }')"
+	done | awk -v a="$1" '{ one[NR] = $1; all[NR] = $2; kb[NR] = $3; r[NR] = $4; gb[NR] = $5; n[NR] = $7 }
+	END {
+		for (i = 1; i <= 2; i++)
+			printf "%-8s %8d blocks               %.3f s   %.1f million blocks/s   %.2f GB/s   %.2f x reading (one thread: %.2f x)   %.1f bytes a block\n", a, n[i], all[i], n[i] / all[i] / 1e6, gb[i] / all[i] / 1e9, all[i] / r[i], one[i] / r[i], kb[i] * 1024 / n[i]
+		printf "%-8s ten times the blocks          %.2f x the time; 10^8 at that slope %.0f s\n", a, all[2] / all[1] / (n[2] / n[1]) * 10, all[2] * (1e8 / n[2])
+	}'
+}
+walk classic
+walk heap
