@@ -10,32 +10,21 @@
  * where zeros or nothing dominates: a value that is not zero and fills nearly
  * all blocks was written there.
  */
-#include "mine_impl.h"
+#include "stale.h"
 
 #include <string.h>
 
 enum {
-	FEW_STALE = 8,          /* blocks with stale contents: fewer show nothing */
 	MIXTURE = 4,            /* kinds of words, for a column on its own   */
 	MIXTURE_TAIL = 3,       /* at the end of the block, where slack is   */
-	MIXTURE_COARSE = 2,     /* where it looks like slack, or varies much:
-	                           of numbers, text and addresses            */
 	MANY = 64,              /* values: that is much                      */
 	MANY_SHARE = 4,         /* and so is another one in every fourth block */
-	LESS_SPARSE = 4,        /* times as much, in one of them than in others  */
-	SPARSE_COLUMNS = 4,     /* that are nearly all zero, to be slack together */
 	RANDOM_MIN = 128,       /* sampled blocks, to see that numbers are random */
 };
-static const double KIND_SHARE = 0.02;  /* of what varies, to be a kind in it */
 static const double WRITTEN_SHARE = 0.5;/* one value that is not zero in so many */
 static const double ONE_VALUE = 0.7;    /* of what varies: a field with two states */
 static const double ALIKE = 0.35;       /* of 2: distance of shares of kinds */
 static const double MIN_STALE = 0.001;  /* of all blocks */
-static const double SPARSE = 0.9;       /* zeros */
-static const double ALIKE_SPARSE = 0.7; /* of 2: numbers, text and addresses */
-
-/* Kernel addresses are of one kind by what they lead to. */
-enum kernel_kind { LEADS_OBJECT, LEADS_IMAGE, LEADS_BLOCK, LEADS_ELSEWHERE, NR_LEADS };
 
 static enum kernel_kind leads_to(const struct miner *m, uint64_t v)
 {
@@ -50,14 +39,6 @@ static enum kernel_kind leads_to(const struct miner *m, uint64_t v)
 	default: return LEADS_OBJECT;
 	}
 }
-
-/* What the words of a column are besides its most frequent value. */
-struct rest {
-	uint64_t top, top_blocks;       /* the most frequent value */
-	uint64_t second_blocks;         /* and the one after it    */
-	uint64_t blocks;                /* all others              */
-	double kinds[NR_WORD_KINDS + NR_LEADS]; /* shares of these */
-};
 
 static void most_frequent(const struct plan *p, const struct acc *a, struct rest *r)
 {
@@ -169,11 +150,6 @@ static bool is_motley(const struct rest *r)
 	return addresses >= KIND_SHARE || r->kinds[WORD_TEXT] >= KIND_SHARE;
 }
 
-static double share_of(uint64_t part, uint64_t all)
-{
-	return all ? (double)part / (double)all : 0;
-}
-
 /*
  * Other owners of the same tag and size leave a trace of anything in every
  * column. How much, the columns with one value in nearly all blocks tell.
@@ -279,7 +255,7 @@ static bool is_like_slack(const struct mined *c, unsigned col)
 	return false;
 }
 
-static void set_unwritten(struct mined *c, unsigned col, const struct rest *r)
+void set_unwritten(struct mined *c, unsigned col, const struct rest *r)
 {
 	double share = share_of(r->blocks, c->accs[col].n);
 
@@ -307,93 +283,6 @@ static void find_stale(struct mined *c, const struct rest *rests)
 			set_unwritten(c, col, &rests[col]);
 		tail = tail && (c->unwritten[col] || a->kinds[WORD_ZERO] == a->n);
 	}
-}
-
-/* Numbers, text and addresses among what varies in some columns. */
-struct coarse {
-	double words, part[3];
-};
-
-static struct coarse coarse_of(const struct rest *r)
-{
-	struct coarse x = { .words = (double)r->blocks };
-
-	x.part[0] = (r->kinds[WORD_SMALL] + r->kinds[WORD_OTHER] + r->kinds[WORD_FILL]) *
-		    x.words;
-	x.part[1] = r->kinds[WORD_TEXT] * x.words;
-	for (int k = NR_WORD_KINDS; k < NR_WORD_KINDS + NR_LEADS; k++)
-		x.part[2] += r->kinds[k] * x.words;
-	return x;
-}
-
-static bool are_alike(const struct coarse *a, const struct coarse *b)
-{
-	double sum = 0;
-
-	for (int k = 0; k < 3; k++) {
-		double d = a->part[k] / a->words - b->part[k] / b->words;
-
-		sum += d < 0 ? -d : d;
-	}
-	return sum <= ALIKE_SPARSE;
-}
-
-static bool is_sparse(const struct acc *a)
-{
-	return a->n && (double)a->kinds[WORD_ZERO] >= SPARSE * (double)a->n;
-}
-
-/* Where blocks of a heap end, notes of the heap are left; see unused.c. */
-static bool is_end_of_heap_block(const struct mined *c, unsigned col)
-{
-	return (c->s->class.how == BLOCK_LFH || c->s->class.how == BLOCK_VS) &&
-	       !c->s->columns_cut && col + 1 == c->nr_columns;
-}
-
-/* No value of its own, as much of it and of the same kinds as in the others. */
-static bool is_part(const struct mined *c, unsigned col, const struct rest *r,
-		    const struct coarse *all, unsigned columns)
-{
-	struct coarse x = coarse_of(r);
-	double usual = all->words / columns;
-
-	if (is_end_of_heap_block(c, col))
-		return true;
-	return x.words >= FEW_STALE && x.words * LESS_SPARSE >= usual &&
-	       x.words <= usual * LESS_SPARSE && r->second_blocks * 2 < r->blocks &&
-	       (c->halves || are_alike(&x, all));       /* half an address is none */
-}
-
-/*
- * On a machine that had little use for its memory so far, slack is nearly all
- * zero and a column of it holds too little to be a mixture. But all of it is
- * alike, which fields that are rarely set are not.
- */
-static void find_sparse(struct mined *c, const struct rest *rests)
-{
-	struct coarse all = { .words = 0 };
-	unsigned first = c->nr_columns, kinds = 0, judged = 0, parts = 0;
-
-	while (first && (c->unwritten[first - 1] || is_sparse(&c->accs[first - 1])))
-		first--;
-	for (unsigned col = first; col < c->nr_columns; col++) {
-		struct coarse x = coarse_of(&rests[col]);
-
-		judged += x.words >= FEW_STALE;
-		all.words += x.words;
-		for (int k = 0; k < 3; k++)
-			all.part[k] += x.part[k];
-	}
-	for (int k = 0; k < 3; k++)
-		kinds += all.part[k] >= all.words * KIND_SHARE && all.part[k] >= FEW_STALE;
-	for (unsigned col = first; col < c->nr_columns; col++)
-		parts += is_part(c, col, &rests[col], &all, judged);
-	if (judged < (kinds >= MIXTURE_COARSE ? 2 : SPARSE_COLUMNS) || parts * 4 < judged * 3)
-		return;
-	for (unsigned col = first; col < c->nr_columns; col++)
-		if (rests[col].blocks &&
-		    (rests[col].blocks < FEW_STALE || is_part(c, col, &rests[col], &all, judged)))
-			set_unwritten(c, col, &rests[col]);
 }
 
 /* Addresses in enough blocks that following them can tell anything. */

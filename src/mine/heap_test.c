@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks of every kind on a 64-bit machine: across pages, several kinds in one
+ * class, without a header, larger than what was asked for, cached.
+ */
+#include "test_util.h"
+
+enum { BLOCKS = 4000 };
+
+struct machine {
+	struct fake f;
+	struct driver *driver;
+	struct device *device;
+	uint64_t event[3];
+};
+
+static void machine_init(struct machine *m)
+{
+	fake_init_wide(&m->f);
+	m->driver = fake_driver(&m->f, "\\FileSystem\\DonIfs", "donifs.sys");
+	m->device = fake_device(&m->f, "\\Device\\DonIfs", m->driver);
+	for (uint32_t i = 0; i < 3; i++)
+		m->event[i] = fake_event(&m->f, m->device, 0x10 + 0x20 * i);
+	fake_ordinary(&m->f, 100);
+}
+
+/* What freed blocks leave in a word: nothing, addresses, text, numbers. */
+static uint64_t stale(struct fake *f)
+{
+	uint32_t r = fake_random(f) % 100, v = fake_random(f);
+
+	if (r < 60)
+		return 0;
+	if (r < 78)
+		return f->base + FAKE_POOL_PA + v % 0x8000 * 16;
+	if (r < 90)
+		return 0x0041004100410041u + v % 20 * 0x0001000200010001u;
+	return r < 95 ? v % 0x8000 : (uint64_t)v * 0x10001;
+}
+
+static void fill_stale(struct fake *f, uint64_t va, uint32_t bytes)
+{
+	for (uint32_t k = 0; k < bytes; k += 8)
+		put64(f, va + k, stale(f));
+}
+
+static void check_kinds(const struct suspect *s, const enum column_kind *kinds,
+			const uint32_t *offsets, size_t nr)
+{
+	assert_int_equal(s->nr_columns, nr);
+	for (size_t i = 0; i < nr; i++) {
+		assert_int_equal(s->columns[i].offset, offsets[i]);
+		assert_string_equal(column_kind_name(s->columns[i].kind),
+				    column_kind_name(kinds[i]));
+	}
+}
+
+/* Chunks and slots of one size are one leak, and some lie across two pages. */
+static void test_across_pages(void **state)
+{
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	m.f.chunks = true;
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va;
+
+		m.f.how = i < 20 ? BLOCK_VS : i % 50 ? BLOCK_LFH : BLOCK_CARVED;
+		va = fake_block(&m.f, "Heap", POOL_NONPAGED, 0x150);
+		for (uint32_t k = 0; k < 0x150; k += 8)
+			put64(&m.f, va + k, k + 1);
+		put64(&m.f, va + 0x10, m.device->va);
+		put64(&m.f, va + 0x148, m.device->extension_va + 0x90);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Heap", 2, &d);
+	assert_int_equal(d.s->class.blocks, BLOCKS);
+	assert_int_equal(d.s->class.how, BLOCK_LFH);
+	assert_int_equal(d.s->class.by_how[BLOCK_VS], 20);
+	assert_int_equal(d.s->readable, BLOCKS);
+	assert_int_equal(d.s->user_bytes, 0x150);
+	for (unsigned i = 0; i < d.s->nr_columns; i++)
+		assert_int_equal(d.s->columns[i].distinct, 1);
+	assert_int_equal(d.s->owners[0].blocks, BLOCKS);
+	assert_int_equal(d.s->owners[0].nr_evidence, 2);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* Without a header: whole pages, whoever keeps them, and special pool. */
+static void test_without_header(void **state)
+{
+	struct machine m;
+	struct dig d;
+	uint64_t va;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t i = 0; i < 40; i++) {
+		va = fake_pages_of(&m.f, "Bulk", i % 2 ? BLOCK_BIG : BLOCK_RANGE, 2);
+		put64(&m.f, va + 8, m.driver->va);
+		fake_pages_of(&m.f, "Spec", BLOCK_SPECIAL, 1);
+		m.f.blocks[m.f.nr_blocks - 1].va += PAGE_BYTES - 0x70;
+		m.f.blocks[m.f.nr_blocks - 1].size_bytes = 0x70;
+		put64(&m.f, m.f.blocks[m.f.nr_blocks - 1].va + 0x68, m.device->va);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Bulk", 2, &d);
+	assert_int_equal(d.s->class.blocks, 40);
+	assert_int_equal(d.s->readable, 40);
+	assert_int_equal(d.s->user_bytes, 2 * PAGE_BYTES);
+	assert_int_equal(d.s->columns_cut, 2 * PAGE_BYTES / 8 - 128);
+	assert_string_equal(d.s->owners[0].path, "+0x8 -> driver object");
+	assert_ptr_equal(d.s->owners[0].driver, m.driver);
+	dig_end(&d);
+	dig_tag(&m.f, "Spec", 2, &d);
+	assert_int_equal(d.s->class.form, FORM_SPECIAL);
+	assert_int_equal(d.s->user_bytes, 0x70);
+	assert_int_equal(d.s->readable, 40);
+	assert_string_equal(d.s->owners[0].path, "+0x68 -> device object");
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* The heap notes at a block's end how many bytes nobody asked for: 4 of 32. */
+static void test_unused(void **state)
+{
+	static const uint32_t offsets[] = { 0, 8, 16, 24 };
+	static const enum column_kind kinds[] = {
+		COLUMN_COUNTER, COLUMN_POINTER, COLUMN_UNWRITTEN, COLUMN_CONSTANT,
+	};
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	m.f.how = BLOCK_LFH;
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Slot", POOL_NONPAGED, 28);
+
+		fill_stale(&m.f, va, 0x20);
+		put64(&m.f, va, i);
+		put64(&m.f, va + 8, m.device->va);
+		put32(&m.f, va + 24, 77);
+		put32(&m.f, va + 28, 4 << 16 | (fake_random(&m.f) & 0xffff));
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Slot", 2, &d);
+	check_kinds(d.s, kinds, offsets, 4);
+	assert_int_equal(d.s->user_bytes, 28);
+	assert_int_equal(d.s->used_bytes, 28);
+	assert_int_equal(d.s->columns[3].width, 4);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* The same bytes where no heap writes any are the owner's. */
+static void test_not_unused(void **state)
+{
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Page", POOL_NONPAGED, 0x20);
+
+		put64(&m.f, va, i);
+		put32(&m.f, va + 24, 77);
+		put32(&m.f, va + 28, 4 << 16);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Page", 2, &d);
+	assert_int_equal(d.s->user_bytes, 32);
+	assert_int_equal(d.s->columns[d.s->nr_columns - 1].kind, COLUMN_CONSTANT);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* Slack on a machine that hardly used its memory: numbers in one block of 40. */
+static void test_sparse(void **state)
+{
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Thin", POOL_NONPAGED, 0x80);
+
+		for (uint32_t k = 0x20; k < 0x80 && i % 40 == 0; k += 4)
+			put32(&m.f, va + k, fake_random(&m.f) % 3000);
+		put64(&m.f, va, i);
+		put64(&m.f, va + 8, m.device->va);
+		put64(&m.f, va + 16, i % 30 ? 0 : 0xc000009a);  /* rarely set */
+		put64(&m.f, va + 24, i % 50 ? 0 : m.event[0]);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Thin", 2, &d);
+	assert_int_equal(d.s->used_bytes, 0x20);
+	assert_int_equal(d.s->columns[4].kind, COLUMN_UNWRITTEN);
+	assert_int_not_equal(d.s->columns[3].kind, COLUMN_UNWRITTEN);
+	assert_int_not_equal(d.s->columns[2].kind, COLUMN_UNWRITTEN);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* What lists of freed blocks keep is no leak, however much it is. */
+static void test_cached(void **state)
+{
+	static const enum block_state states[] = { BLOCK_CACHED, BLOCK_PARKED, BLOCK_DELAYED };
+	struct candidate list[MAX_CANDIDATES];
+	struct classes classes;
+	struct arena arena;
+	struct machine m;
+
+	(void)state;
+	machine_init(&m);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		fake_block(&m.f, "Gone", POOL_NONPAGED, 0x40);
+		m.f.blocks[m.f.nr_blocks - 1].state = states[i % 3];
+	}
+	fake_seal(&m.f);
+	arena_init(&arena);
+	assert_int_equal(classes_make(&m.f.pool, &classes, NULL), DL_OK);
+	assert_int_equal(candidates_choose(&m.f.pool, NULL, &classes, &arena, list), 0);
+	arena_deinit(&arena);
+	classes_deinit(&classes);
+	fake_deinit(&m.f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_across_pages),
+		cmocka_unit_test(test_without_header),
+		cmocka_unit_test(test_unused),
+		cmocka_unit_test(test_not_unused),
+		cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_cached),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
