@@ -91,6 +91,14 @@ static bool gather_large(struct heap_run *h, struct heap_blocks *all)
 	return room && all->at;
 }
 
+/* Whether a segment begins in [@va, @end). */
+static bool reaches_segment(const struct heap_run *h, uint64_t va, uint64_t end)
+{
+	size_t i = h->nr_segments ? SORTED_LOWER(h->segments, h->nr_segments, va, va) : 0;
+
+	return i < h->nr_segments && h->segments[i].va < end;
+}
+
 /* None overlaps another, none lies in a segment. */
 static void drop_overlaps(struct heap_run *h, struct heap_blocks *all)
 {
@@ -100,7 +108,8 @@ static void drop_overlaps(struct heap_run *h, struct heap_blocks *all)
 	for (size_t i = 0; i < all->nr; i++) {
 		uint64_t va = entry_va(&all->at[i]);
 
-		if (va < end || heap_segment_at(h, va))
+		if (va < end || heap_segment_at(h, va) ||
+		    reaches_segment(h, va, entry_end(&all->at[i])))
 			continue;
 		end = entry_end(&all->at[i]);
 		all->at[n++] = all->at[i];

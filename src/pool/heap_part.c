@@ -28,6 +28,24 @@ void heap_put(struct heap_part *p, const struct block *b)
 	x->nr++;
 }
 
+/* Damage may say the same memory twice: what begins within the one before goes. */
+void heap_part_tidy(struct heap_part *p)
+{
+	uint64_t end = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->blocks.nr; i++) {
+		struct heap_entry *e = &p->blocks.at[i];
+		struct catalog one = { .where = &e->where, .size_units = &e->size_units };
+
+		if (catalog_va(&one, 0) < end)
+			continue;
+		end = catalog_va(&one, 0) + catalog_size(&one, 0);
+		p->blocks.at[n++] = *e;
+	}
+	p->blocks.nr = n;
+}
+
 void heap_fault(struct heap_work *w, const struct pool_fault *f)
 {
 	struct heap_faults *x = &w->part->faults;

@@ -22,6 +22,7 @@ static enum dl_status walk_one(void *ctx, size_t slice, unsigned worker, struct 
 	if (worker == 0)
 		progress_step(p->h->opts->progress, "walking the heap", slice, p->h->nr_segments);
 	heap_segment_walk(w, &p->h->segments[slice]);
+	heap_part_tidy(w->part);
 	return w->part->failed ? err_set(err, DL_NOMEM, "out of memory for blocks of the heap")
 			       : DL_OK;
 }

@@ -250,6 +250,7 @@ struct heap_header heap_header_get(const struct heap_run *h, const uint8_t *p);
 /* --- heap_part.c -------------------------------------------------------------- */
 
 void heap_put(struct heap_part *p, const struct block *b);
+void heap_part_tidy(struct heap_part *p);
 void heap_fault(struct heap_work *w, const struct pool_fault *f);
 
 /** heap_vote - the header of a block in use says its kind of pool */
