@@ -243,52 +243,6 @@ static void lists_from_kdbg(struct os *os)
 	kdbg_value(&os->kdbg, KDBG_ACTIVE_PROCESSES, &os->processes_va);
 }
 
-static bool is_module_list(struct finder *f, uint64_t va)
-{
-	struct vm *vm = &f->os->vm;
-
-	return va && (list_closes(vm, va, f->kind->ptr_bytes) ||
-		      space_last_module(vm, f->kind, va));
-}
-
-/* The block's module list, unless memory shows another one and not this. */
-static void mend_modules(struct finder *f, uint64_t other)
-{
-	struct os *os = f->os;
-
-	if (other == os->modules_va || is_module_list(f, os->modules_va) ||
-	    !is_module_list(f, other))
-		return;
-	os_note(os, DL_CORRUPT, "the KDBG block puts PsLoadedModuleList at VA %#" PRIx64
-		", where no list is: taken from VA %#" PRIx64, os->modules_va, other);
-	os->modules_va = other;
-}
-
-/* The block's kernel base, unless the first module is an image and this is none. */
-static void mend_base(struct finder *f)
-{
-	struct os *os = f->os;
-	uint64_t base;
-
-	if (kernel_image_at(&os->vm, f->kind, os->kernel_base) ||
-	    !space_first_module(&os->vm, f->kind, os->modules_va, &base) ||
-	    base == os->kernel_base)
-		return;
-	os_note(os, DL_CORRUPT, "the KDBG block says that the kernel is at VA %#" PRIx64
-		", where no image is: taken from its module entry", os->kernel_base);
-	os->kernel_base = base;
-}
-
-static void mend_kdbg(struct finder *f)
-{
-	uint64_t exported;
-
-	mend_modules(f, header_va(f, f->header->modules_va));
-	mend_base(f);
-	if (kernel_export(f->os, "PsLoadedModuleList", &exported))
-		mend_modules(f, exported);
-}
-
 /* No KDBG anywhere: what can still be had without it. */
 static bool without_kdbg(struct finder *f)
 {
@@ -370,7 +324,7 @@ static enum dl_status find(struct finder *f, const struct progress *progress,
 	note_kdbg_pointer(f);
 	if (os->kdbg.known) {
 		lists_from_kdbg(os);
-		mend_kdbg(f);
+		kdbg_mend(os, f->kind, header_va(f, f->header->modules_va));
 	}
 	note_pae(f);
 	if (os->kernel_base && !os->kernel_bytes && !take_image(f))

@@ -75,6 +75,13 @@ bool kdbg_at_header(struct vm *vm, const struct space_kind *kind,
 bool kdbg_in_image(struct vm *vm, const struct space_kind *kind,
 		   const struct kdbg_decoder *d, uint64_t base, struct kdbg *out);
 
+/**
+ * kdbg_mend - replace what the KDBG block got wrong of os->modules_va and
+ * os->kernel_base, with a note
+ * @header_modules_va: the header's module list, 0 unknown
+ */
+void kdbg_mend(struct os *os, const struct space_kind *kind, uint64_t header_modules_va);
+
 /** kernel_image_at - a PE image of this kind's machine at @va */
 bool kernel_image_at(struct vm *vm, const struct space_kind *kind, uint64_t va);
 
