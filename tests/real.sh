@@ -46,11 +46,14 @@ if [ -e "$other" ]; then
 else
 	skip "$other is not here"
 fi
-for image in written/19041-x64.elf.gz; do
-	[ -e "$real/../$image" ] || { skip "$image is not here"; continue; }
-	run 1 analyze "$real/../$image" && expect "one line for $image" 1 "$(wc -l <"$T/err")"
-	shows "^THE SYSTEM"
-done
+# a few pages of a segment heap and nothing that leads to it
+image=written/19041-x64.elf.gz
+if [ -e "$real/../$image" ]; then
+	run 0 analyze "$real/../$image" --json - && expect "suspects of $image" 0 "$(json suspects)"
+	run 0 analyze "$real/../$image" && shows "^THE SYSTEM" && shows "[Nn]o suspect"
+else
+	skip "$image is not here"
+fi
 
 # minidumps: what they hold, no pool, memory by VA
 minis=$real/../minidump
