@@ -14,15 +14,15 @@ enum {
 	LOOK_ROWS = 4096,       /* of a candidate */
 	ENOUGH_ROWS = 64, ENOUGH_TAGS = 16, FEW_TAGS = 4,
 	ROW_BUDGET = 1 << 22,   /* rows looked at, of all candidates */
-	NEAR_BYTES = 0x3000,    /* variables of the pool lie together */
+	NEAR_BYTES = 0x8000,    /* variables of the pool lie together */
 	TAG_POOL = 0x6c6f6f50,
 };
 
 /* What a candidate shows. */
 struct look {
 	size_t rows, tags, known_tags;
+	size_t counted;         /* tags of which anything was counted */
 	bool has_pool;
-	bool unbalanced;        /* frees without allocations: of one processor of several */
 	uint64_t pool_allocs;
 };
 
@@ -58,8 +58,7 @@ static void look_row(const struct finder *f, const struct tracker_row *r, struct
 {
 	look->tags++;
 	look->known_tags += tag_known(f, r->tag);
-	for (int k = 0; k < 2; k++)
-		look->unbalanced |= r->frees[k] > r->allocs[k];
+	look->counted += r->allocs[0] || r->frees[0] || r->allocs[1] || r->frees[1];
 	if (r->tag == TAG_POOL) {
 		look->has_pool = true;
 		look->pool_allocs = r->allocs[0] + r->allocs[1];
@@ -150,12 +149,15 @@ static bool is_copy(const struct look *k)
 	       (k->has_pool ? k->tags >= FEW_TAGS : k->tags >= ENOUGH_TAGS);
 }
 
-/* The expansion table holds the tags for which the main one had no room. */
+/*
+ * The expansion table holds tags for which one processor's table had no room;
+ * other processors' may have had it.
+ */
 static bool is_expansion(const struct finder *f, const struct look *k, uint64_t variable_va)
 {
 	return variable_va - f->variable_va + NEAR_BYTES <= 2 * NEAR_BYTES &&
-	       k->rows >= ENOUGH_ROWS && k->tags && !k->known_tags && !k->has_pool &&
-	       !k->unbalanced;
+	       k->rows >= ENOUGH_ROWS && k->tags > 1 && !k->has_pool &&
+	       k->counted * 2 > k->tags;
 }
 
 static void try_pointer(struct finder *f, uint64_t variable_va, uint64_t va)
