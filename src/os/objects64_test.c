@@ -389,6 +389,17 @@ static void process_rows(void **state)
 	assert_true(has_note(&m->os, "EPROCESS and ETHREAD of build 19041 do not fit"));
 	machine64_close(m);
 
+	/* a build whose row nobody has measured */
+	g = generations[GEN_NT10_ARM];
+	g.build = 26100;
+	machine64_build(m, &g);
+	assert_int_equal(opened(m)->nr_processes, 1);           /* 22000's fits */
+	machine64_close(m);
+	set64(m, PROCESS64 + g.pid, 6);
+	assert_int_equal(opened(m)->nr_processes, 0);
+	assert_true(has_note(&m->os, "of build 26100 are not known for this processor"));
+	machine64_close(m);
+
 	machine64_build(m, &generations[GEN_NT10]);
 	set64(m, PROCESS64 + 0x388, PDPT | 0x802);      /* UserDirectoryTableBase */
 	assert_int_equal(opened(m)->processes[0].user_dtb_pa, PDPT);

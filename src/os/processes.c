@@ -343,6 +343,19 @@ static enum fit row_fit(struct os *os)
 					 : nr_odd ? MISFITS : CANNOT_TELL;
 }
 
+/* No row fits: either memory or the build is odd, or nobody has seen this build's. */
+static void note_no_row(struct os *os, const struct process_layout *own, uint32_t tried)
+{
+	if (row_is_whole(own))
+		os_note(os, DL_CORRUPT, "EPROCESS and ETHREAD of build %u do not fit what memory "
+			"shows, nor do those of other builds (%u tried): processes and threads were "
+			"left out", os->build, tried);
+	else
+		os_note(os, DL_UNSUPPORTED, "EPROCESS and ETHREAD of build %u are not known for "
+			"this processor, and those of other builds do not fit: processes and threads "
+			"were left out", os->build);
+}
+
 /*
  * The first row that fits is taken. Where servicing moved a field or two within
  * a build there is nothing to remark; EPROCESS itself keeps its shape then.
@@ -363,9 +376,7 @@ static bool pick_row(struct os *os)
 	if (fit == BLANK)
 		fit = MISFITS;
 	if (fit == MISFITS)
-		os_note(os, DL_CORRUPT, "EPROCESS and ETHREAD of build %u do not fit what memory "
-			"shows, nor do those of other builds (%u tried): processes and threads were "
-			"left out", os->build, tried);
+		note_no_row(os, &own, tried);
 	else if (own.image_name.off != os->layout.process.image_name.off)
 		os_note(os, DL_OK, "EPROCESS and ETHREAD are not those expected of build %u: row %u "
 			"of the known ones fits", os->build, tried);
