@@ -130,11 +130,10 @@ static void notes(struct heap_run *h)
 
 static enum dl_status run(struct heap_run *h)
 {
-	enum dl_status st;
+	enum dl_status st = heap_find(h) ? heap_find_segments(h) : DL_NOTFOUND;
 
-	if (!heap_find(h))
-		return DL_NOTFOUND;
-	st = heap_find_segments(h);
+	if (st == DL_NOTFOUND)
+		st = heap_families(h);
 	if (st)
 		return st;
 	heap_find_keys(h);

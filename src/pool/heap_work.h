@@ -147,6 +147,9 @@ bool heap_try(struct heap_run *h, const struct heap_layout *l, uint64_t va, stru
 /** heap_find_segments - every page segment; DL_NOTFOUND if there is none */
 enum dl_status heap_find_segments(struct heap_run *h);
 
+/** heap_families - segments by nothing but their signatures, HeapKey by chunk headers */
+enum dl_status heap_families(struct heap_run *h);
+
 /** heap_find_keys - what segments do not tell: from the globals and by votes */
 void heap_find_keys(struct heap_run *h);
 
