@@ -14,7 +14,7 @@ allowed() {
 	heap-*-holes) echo missing=300 hidden=120 carved=3000 guessed=300 ;;
 	heap-*-paged) echo missing=200 hidden=60 carved=1000 guessed=150 ;;
 	heap-*-damaged) echo hidden=40 carved=60 ;;
-	heap-*-nostate) echo hidden=500 ;;
+	heap-*-nostate|heap-*-noheaps) echo hidden=500 ;;
 	pool-*-holes) echo hidden=200 ;;
 	pool-*-damage) echo hidden=20 ;;
 	*) echo hidden=8 ;;
