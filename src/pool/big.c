@@ -148,7 +148,7 @@ static int by_va(const void *a, const void *b)
 }
 
 /* One row that cannot be right, with what its neighbours in the table describe. */
-static void row_fault(struct os *os, struct pool *pool, size_t i)
+void big_row_fault(struct os *os, struct pool *pool, size_t i)
 {
 	const struct big_layout *l = &pool->layout.big;
 	uint64_t va = pool->tables.big_va + i * l->stride;
@@ -196,7 +196,7 @@ static void drop_overlaps(struct os *os, struct pool *pool, struct big_table *t)
 			bool last_lies = next && overlaps(last, next) &&
 					 !overlaps(&t->rows[i], next);
 
-			row_fault(os, pool, last_lies ? last->row : t->rows[i].row);
+			big_row_fault(os, pool, last_lies ? last->row : t->rows[i].row);
 			if (last_lies)
 				*last = t->rows[i];
 			continue;
@@ -263,7 +263,7 @@ static enum dl_status read_rows(struct os *os, struct pool *pool, struct big_tab
 			continue;
 		}
 		if (!row_get(os, l, raw, &r)) {
-			row_fault(os, pool, i);
+			big_row_fault(os, pool, i);
 			continue;
 		}
 		if (r.free) {
@@ -271,7 +271,7 @@ static enum dl_status read_rows(struct os *os, struct pool *pool, struct big_tab
 			continue;
 		}
 		if (t->nr >= limit || !row_mapped(os, &r)) {
-			row_fault(os, pool, i);
+			big_row_fault(os, pool, i);
 			continue;
 		}
 		st = keep_row(t, &cap, &r, i, err);

@@ -160,6 +160,15 @@ static void check_link(struct checker *c, const struct free_link *l,
 	}
 }
 
+bool freelist_closes(struct os *os, struct pool *pool, const struct walk *w,
+		     const struct free_link *link)
+{
+	struct checker c = { os, pool, w, ~(uint64_t)pool->layout.header.link_tag_bits, NULL };
+
+	return points_back(&c, link->flink, entry_of(&c, link), true) == LINK_CLOSES &&
+	       points_back(&c, link->blink, entry_of(&c, link), false) == LINK_CLOSES;
+}
+
 bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
 		    const struct free_link *links, size_t nr)
 {

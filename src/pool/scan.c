@@ -96,6 +96,7 @@ static enum dl_status run_classic(struct steps *s, struct dl_err *err)
 
 	if (st)
 		return st;
+	big_check(s->os, pool, &s->survey, &s->walk, &s->big);
 	sift_run(s->os, pool, &s->survey, &s->big, &s->walk);
 	if (pool->layout.allocator == ALLOCATOR_EITHER && pool->layout.heap &&
 	    !is_classic(&s->walk)) {

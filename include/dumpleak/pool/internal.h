@@ -153,6 +153,7 @@ struct big_block {
 	uint32_t row;           /* of the table                       */
 	uint8_t pool;           /* enum pool_kind, if the row says it */
 	bool pool_known;
+	bool lies;              /* big_check() */
 };
 
 struct big_table {
@@ -178,6 +179,9 @@ enum dl_status tracker_row_at(struct os *os, const struct tracker_layout *l, uin
 			      struct tracker_row *r);
 enum dl_status big_read(struct os *os, struct pool *pool, struct big_table *out,
 			struct dl_err *err);
+
+/** big_row_fault - note that row @i of the table cannot be right */
+void big_row_fault(struct os *os, struct pool *pool, size_t i);
 
 /** big_covers - whether an allocation of whole pages holds @va */
 bool big_covers(const struct big_table *t, uint64_t va);
@@ -266,6 +270,11 @@ bool special_page(const struct pool_header_layout *h, const uint8_t *page,
 void special_keep(struct os *os, struct pool *pool, const struct survey *survey,
 		  const struct big_table *big, struct walk *w);
 
+/* --- big_check.c: rows of the big-page table against their pages ------------ */
+
+void big_check(struct os *os, struct pool *pool, const struct survey *survey,
+	       const struct walk *w, struct big_table *big);
+
 /* --- sift.c: which hits are pool ----------------------------------------- */
 
 enum drop_reason { KEEP, DROP_BIG, DROP_FREE_RUN, DROP_STRAY, DROP_ALIAS, DROP_STALE };
@@ -331,6 +340,10 @@ enum dl_status freelist_check(struct os *os, struct pool *pool,
 /** freelist_stale - free blocks of one page that are on no list, both ways */
 bool freelist_stale(struct os *os, struct pool *pool, const struct walk *w,
 		    const struct free_link *links, size_t nr);
+
+/** freelist_closes - whether both neighbours of a free block point back at it */
+bool freelist_closes(struct os *os, struct pool *pool, const struct walk *w,
+		     const struct free_link *link);
 
 enum dl_status lookaside_run(struct os *os, struct pool *pool, const struct walk *w,
 			     struct dl_err *err);
