@@ -48,6 +48,29 @@ static bool count_plausible(uint64_t v)
 }
 
 /*
+ * Drivers use tags of any bytes: a row whose tag is no text still is one if its
+ * counters say so by themselves. Those of 32 bits for one processor cannot.
+ */
+static bool counters_sure(const struct tracker_layout *l, const struct tracker_row *r)
+{
+	const uint64_t limit = (uint64_t)1 << 40;
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t held = r->allocs[i] - r->frees[i];
+
+		if (l->pool[i].allocs.width == 8) {
+			if (r->allocs[i] + limit > 2 * limit || r->frees[i] + limit > 2 * limit ||
+			    r->bytes[i] + limit > 2 * limit)
+				return false;
+		} else if (l->per_processor || r->frees[i] > r->allocs[i] ||
+			   (held == 0) != (r->bytes[i] == 0) || r->bytes[i] / 8 < held) {
+			return false;
+		}
+	}
+	return r->allocs[0] || r->allocs[1];
+}
+
+/*
  * Where there is one table, nothing outstanding means no bytes. The reverse is
  * not asked: counters are updated one after the other, and a stopped machine may
  * be in between.
@@ -57,7 +80,7 @@ static bool row_plausible(const struct tracker_layout *l, const struct tracker_r
 	if (!r->tag)
 		return !r->allocs[0] && !r->frees[0] && !r->bytes[0] &&
 		       !r->allocs[1] && !r->frees[1] && !r->bytes[1];
-	if (!printable_tag(r->tag))
+	if (!printable_tag(r->tag) && !counters_sure(l, r))
 		return false;
 	for (int i = 0; i < 2; i++) {
 		if (l->per_processor) {
