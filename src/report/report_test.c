@@ -432,6 +432,7 @@ static void make_heap(struct machine *m)
 		.lfh_key_voters = 40, .heaps = 4, .segments = 120, .vs_subsegments = 3000,
 		.lfh_subsegments = 40, .large = 2, .carved_subsegments = 40,
 		.absent_subsegments = 3 };
+	m->pool->layout.header.quota_cookie = true;
 	m->pool->quota = (struct pool_quota){ .cookie_known = true, .votes = 9, .voters = 10 };
 	m->pool->totals[POOL_NONPAGED].blocks[BLOCK_DELAYED] = 17;
 	m->class[0].by_how[BLOCK_VS] = 23000;
@@ -463,6 +464,7 @@ static void test_heap(void **state)
 	assert_non_null(strstr(text, "4 heaps, found by pool state at 82345678"));
 	assert_non_null(strstr(text, "Heap key        known; 118 of 120 agree on it"));
 	assert_non_null(strstr(text, "LFH key         not found"));
+	assert_non_null(strstr(text, "Quota cookie    known; 9 of 10 agree on it"));
 	assert_non_null(strstr(text, "40 damaged or not to be decoded"));
 	assert_non_null(strstr(text, "23,000 VS chunks, 1,000 carved by their headers"));
 	assert_non_null(strstr(text, "Delayed: 17 freed blocks"));

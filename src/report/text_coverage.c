@@ -98,9 +98,12 @@ static void heap_fields(const struct report_input *in, struct paper *p)
 			    h->absent_subsegments);
 }
 
-static void quota_field(const struct pool_quota *q, struct paper *p)
+/* Before Windows 8 the pointer stands in the header as it is. */
+static void quota_field(const struct pool *pool, struct paper *p)
 {
-	if (q->cookie_known || q->voters)
+	const struct pool_quota *q = &pool->quota;
+
+	if (pool->layout.header.quota_cookie && (q->cookie_known || q->voters))
 		key_field("Quota cookie", q->cookie_known, q->votes, q->voters,
 			  "whose quota is charged is not known", p);
 }
@@ -200,7 +203,7 @@ void text_coverage(const struct report_input *in, struct paper *p)
 		heap_fields(in, p);
 		tables_fields(in, p);
 		lists_fields(in, p);
-		quota_field(&in->pool->quota, p);
+		quota_field(in->pool, p);
 	}
 	if (in->os)
 		notes(in->os->notes, in->os->nr_notes, p);
