@@ -45,6 +45,19 @@ const struct heap_segment *heap_segment_at(const struct heap_run *h, uint64_t va
 	       ? &h->segments[above - 1] : NULL;
 }
 
+/* Where a row does not say: as the segment next to it. */
+static enum pool_kind kind_near(const struct heap_run *h, uint64_t va)
+{
+	size_t i = h->nr_segments ? SORTED_LOWER(h->segments, h->nr_segments, va, va) : 0;
+
+	if (!h->nr_segments)
+		return POOL_NONPAGED;
+	if (i == h->nr_segments ||
+	    (i && va - h->segments[i - 1].va < h->segments[i].va - va))
+		i--;
+	return (enum pool_kind)h->parts[i].pool;
+}
+
 /* Rows that no segment and no tree has, outside of segments. */
 static bool rows_left(struct heap_run *h, struct heap_part *p)
 {
@@ -55,7 +68,7 @@ static bool rows_left(struct heap_run *h, struct heap_part *p)
 
 		if (h->row_used[i] || heap_segment_at(h, row->va))
 			continue;
-		b.pool = row->pool_known ? (enum pool_kind)row->pool : POOL_NONPAGED;
+		b.pool = row->pool_known ? (enum pool_kind)row->pool : kind_near(h, row->va);
 		heap_put(p, &b);
 		h->pool->totals[b.pool].big_pages += row->size_bytes >> PAGE_SHIFT;
 	}

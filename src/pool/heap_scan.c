@@ -116,8 +116,8 @@ static void notes(struct heap_run *h)
 		pool_note(h->pool, DL_NOTFOUND, "HeapKey was not found: blocks of variable size "
 			  "are those whose POOL_HEADERs follow each other");
 	else if (!h->state_va)
-		pool_note(h->pool, DL_NOTFOUND, "ExPoolState was not found: heaps were found %s, "
-			  "HeapKey by the word of %zu of %zu segments", p->how,
+		pool_note(h->pool, DL_NOTFOUND, "ExPoolState was not found; instead: %s, HeapKey "
+			  "by the word of %zu of %zu", p->how,
 			  p->heap_key_votes, p->heap_key_voters);
 	if (p->lfh_subsegments && !p->lfh_key_known)
 		pool_note(h->pool, DL_NOTFOUND, "LfhKey was not found: the slots of %zu "

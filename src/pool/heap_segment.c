@@ -97,15 +97,45 @@ static struct heap_range range_of(const struct segment *g, unsigned i, unsigned 
 				    (uint64_t)nr << g->c->unit_shift };
 }
 
+/* Driver Verifier's heaps have one allocation a page. */
+static void put_special(struct segment *g, uint64_t va)
+{
+	const struct pool_header_layout *l = &g->w->run->pool->layout.header;
+	const uint8_t *page = heap_page(&g->w->reader, va);
+	struct special_hit hit = { 0 };
+	struct block b = { .state = BLOCK_IN_USE, .how = BLOCK_SPECIAL };
+	struct pool_fault f = { .kind = FAULT_SPECIAL_FILL, .page_va = va };
+
+	if (!page || !special_page(l, page, &hit))
+		return;
+	b.va = va + hit.off;
+	b.size_bytes = hit.size_bytes;
+	b.tag = hit.tag;
+	heap_put(g->w->part, &b);
+	g->w->part->totals.big_pages++;
+	if (hit.bad_off >= PAGE_BYTES)
+		return;
+	f.bad_va = va + hit.bad_off;
+	f.before_va = b.va;
+	f.before_tag = b.tag;
+	heap_fault(g->w, &f);
+}
+
 static void put_range(struct segment *g, struct heap_range r)
 {
 	const struct big_block *row = heap_row(g->w->run, r.va, r.va + r.bytes);
 	struct block b = { .va = r.va, .size_bytes = r.bytes, .state = BLOCK_IN_USE,
-			   .how = g->special ? BLOCK_SPECIAL : BLOCK_RANGE };
+			   .how = BLOCK_RANGE };
 
+	if (g->special) {
+		for (uint64_t off = 0; off < r.bytes; off += PAGE_BYTES)
+			put_special(g, r.va + off);
+		return;
+	}
 	if (row && row->va == r.va)
 		b.tag = row->tag;
 	heap_put(g->w->part, &b);
+	g->w->part->totals.big_pages += r.bytes >> PAGE_SHIFT;
 }
 
 static void range(struct segment *g, unsigned i, unsigned nr, unsigned flags)
