@@ -310,6 +310,22 @@ static void wild_kdbg(void **state)
 	}
 }
 
+/* There, but not what it should be; and not there. */
+static void wrong_shared_data(void **state)
+{
+	struct space64 *s = *state;
+
+	s64_build(s, SPACE_X64);
+	s64_put(s, S64_SHARED + 0x26c, 77, 4);
+	assert_int_equal(opened(s, false)->build, 19041);
+	assert_true(has_note(&s->os, "KUSER_SHARED_DATA at VA 0xfffff78000000000 holds no version"));
+	s64_close(s);
+	s64_build(s, SPACE_X64);
+	s64_map(s, S64_SHARED_VA, (uint64_t)1 << 30, false);
+	assert_int_equal(opened(s, false)->build, 19041);
+	assert_true(has_note(&s->os, "KUSER_SHARED_DATA at VA 0xfffff78000000000 is not in"));
+}
+
 /* Fields of the block that memory contradicts. */
 static void wrong_fields(void **state)
 {
@@ -617,7 +633,7 @@ int main(void)
 		TEST(right_header), TEST(raw_memory), TEST(tagged_root), TEST(wrong_root),
 		TEST(kva_shadow), TEST(encoded), TEST(encoded_without_image_headers),
 		TEST(copy_in_parameter), TEST(stale_block), TEST(without_kdbg),
-		TEST(without_kdbg_and_first_module), TEST(wild_kdbg), TEST(wrong_fields), TEST(nothing_there),
+		TEST(without_kdbg_and_first_module), TEST(wild_kdbg), TEST(wrong_fields), TEST(wrong_shared_data), TEST(nothing_there),
 		TEST(low_stub), TEST(small_pages),
 		TEST(builds_that_agree_or_not), TEST(newer_than_any_row),
 		TEST(wild_directories), TEST(symbols_by_guid), TEST(symbols_by_address),

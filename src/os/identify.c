@@ -27,8 +27,10 @@ struct claims {
 /* The shared data's build is there from Windows 10 on; before, the bytes are 0. */
 static void read_shared(struct os *os, struct claims *c)
 {
+	enum { SHARED_LAST = 0x3c0 };   /* what is read of it ends here */
 	const struct dump_header *h = container_header(os->container);
 	struct shared_data s;
+	uint64_t word;
 
 	if (shared_data_read(&os->vm, os->shared_data_va, &s)) {
 		c->major = s.major;
@@ -36,8 +38,11 @@ static void read_shared(struct os *os, struct claims *c)
 		c->product = s.product;
 		c->shared = s.major >= 10 ? s.build : 0;
 	} else {
-		os_note(os, DL_ABSENT, "KUSER_SHARED_DATA at VA %#" PRIx64 " is not in this image",
-			os->shared_data_va);
+		bool there = !vm_word(&os->vm, os->shared_data_va + SHARED_LAST, 4, &word, NULL);
+
+		os_note(os, there ? DL_CORRUPT : DL_ABSENT, "KUSER_SHARED_DATA at VA %#" PRIx64 " %s",
+			os->shared_data_va, there ? "holds no version of NT: not used"
+						  : "is not in this image");
 	}
 	if (h->product_type.known)
 		c->product = (uint32_t)h->product_type.value;

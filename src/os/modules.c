@@ -133,20 +133,6 @@ static enum dl_status sort_modules(struct os *os)
 	return DL_OK;
 }
 
-/* Two images cannot share addresses: one of the entries is wrong. */
-static void note_overlaps(struct os *os)
-{
-	for (size_t i = 0; i + 1 < os->nr_modules; i++) {
-		const struct module *m = os->modules_by_base[i];
-		const struct module *next = os->modules_by_base[i + 1];
-
-		if (next->base - m->base < m->size_bytes)
-			os_note(os, DL_CORRUPT, "the module at VA %#" PRIx64 " (%s) is said to reach "
-				"into the one at VA %#" PRIx64 " (%s)", m->base, m->name,
-				next->base, next->name);
-	}
-}
-
 static bool is_gap(const struct module_list *l, uint64_t va)
 {
 	return (l->nr_gaps > 0 && va == l->gap_va[0]) || (l->nr_gaps > 1 && va == l->gap_va[1]);
@@ -195,10 +181,7 @@ static enum dl_status read_entries(struct module_list *l)
 		m->timestamp = timestamp ? timestamp : m->timestamp;
 		os->nr_modules++;
 	}
-	if (sort_modules(os))
-		return DL_NOMEM;
-	note_overlaps(os);
-	return DL_OK;
+	return sort_modules(os);
 }
 
 static enum dl_status read_loaded(struct os *os)
