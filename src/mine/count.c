@@ -62,7 +62,7 @@ static void count_block(void *ctx, unsigned worker, struct mined *c, size_t i,
 		for (unsigned col = 0; col < c->nr_columns; col++)
 			acc_word(&a[col], &c->plans[col], rule, le64(user + col * 8));
 	if (c->any_self)
-		count_self(a, c->plans, c, user, pool_user_va(x->m->t->pool, i));
+		count_self(a, c->plans, c, user, mined_va(x->m, c, i));
 	x->also(x->ctx, worker, c, i, user);
 }
 

@@ -207,6 +207,70 @@ static void test_sparse(void **state)
 	fake_deinit(&m.f);
 }
 
+static void put_header(struct fake *f, uint64_t va, unsigned previous, unsigned type)
+{
+	const struct pool_header_layout *h = &f->pool.layout.header;
+
+	put64(f, va, (uint64_t)previous << h->previous_size.shift |
+		     (uint64_t)type << h->pool_type.shift |
+		     (uint64_t)fake_tag("Algn") << h->tag_shift);
+}
+
+/* From Windows 8 on data begin at a multiple of 64, behind a second header. */
+static void test_aligned(void **state)
+{
+	struct machine m;
+	struct dig d;
+
+	(void)state;
+	machine_init(&m);
+	assert_int_equal(pool_layout_pick(MACHINE_AMD64, BUILD_8, &m.f.pool.layout, NULL), DL_OK);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&m.f, "Algn", POOL_NONPAGED, 0x30 + 64);
+		uint64_t data = (va + 63) & ~(uint64_t)63;
+
+		put_header(&m.f, va - 16, 0, 2);
+		if (data != va)
+			put_header(&m.f, data - 16, (unsigned)(data - va) / 16, 2 | 4);
+		put64(&m.f, data, i);
+		put64(&m.f, data + 8, m.device->va);
+		put64(&m.f, data + 0x28, 5);
+	}
+	fake_seal(&m.f);
+	dig_tag(&m.f, "Algn", 2, &d);
+	assert_int_equal(d.s->user_bytes, 0x30);
+	assert_int_equal(d.s->used_bytes, 0x30);
+	assert_int_equal(d.s->columns[0].kind, COLUMN_COUNTER);
+	assert_int_equal(d.s->samples[0] % 64, 0);
+	assert_string_equal(d.s->owners[0].path, "+0x8 -> device object");
+	assert_int_equal(d.s->owners[0].blocks, BLOCKS);
+	dig_end(&d);
+	fake_deinit(&m.f);
+}
+
+/* On x86 the last word of a block with quota is the process that pays. */
+static void test_quota(void **state)
+{
+	struct fake f;
+	struct dig d;
+
+	(void)state;
+	fake_init(&f);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t va = fake_block(&f, "Quot", POOL_NONPAGED, 0x18);
+
+		put_header(&f, va - 8, 0, 1 + 8);
+		put32(&f, va, i);
+		put32(&f, va + 0x14, 0x80123450);
+	}
+	fake_seal(&f);
+	dig_tag(&f, "Quot", 2, &d);
+	assert_int_equal(d.s->user_bytes, 0x14);
+	assert_int_equal(d.s->nr_columns, 5);
+	dig_end(&d);
+	fake_deinit(&f);
+}
+
 /* What lists of freed blocks keep is no leak, however much it is. */
 static void test_cached(void **state)
 {
@@ -239,6 +303,8 @@ int main(void)
 		cmocka_unit_test(test_unused),
 		cmocka_unit_test(test_not_unused),
 		cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_aligned),
+		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_cached),
 	};
 

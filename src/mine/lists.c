@@ -34,7 +34,7 @@ static bool looks_like_list(struct miner *m, const struct mined *c, unsigned col
 	    c->accs[col].kinds[WORD_KERNEL] * 10 < c->accs[col].n * 8)
 		return false;
 	for (size_t k = 0; k < c->nr_sample; k += step) {
-		uint64_t va = pool_user_va(m->t->pool, c->sample[k]) + c->slots[col].off;
+		uint64_t va = mined_va(m, c, c->sample[k]) + c->slots[col].off;
 
 		good += links_back(&m->workers[0].vm, width, va,
 				   c->sample_words[col * c->cap_sample + k]);
@@ -63,12 +63,12 @@ static bool block_at(const struct walk *w, uint64_t va, size_t *i)
 
 	return catalog_find(c, va, i) && catalog_tag(c, *i) == w->c->tag &&
 	       catalog_state(c, *i) == BLOCK_IN_USE &&
-	       va - pool_user_va(w->m->t->pool, *i) == w->entry_off;
+	       va - mined_va(w->m, w->c, *i) == w->entry_off;
 }
 
 static uint64_t entry_va(const struct walk *w, size_t i)
 {
-	return pool_user_va(w->m->t->pool, i) + w->entry_off;
+	return mined_va(w->m, w->c, i) + w->entry_off;
 }
 
 /*

@@ -55,7 +55,6 @@ static void class_start(const struct miner *m, struct mined *c)
 	c->size_units = class->size_bytes / 8;
 	c->pool = class->pool;
 	c->form = class->form;
-	c->header_bytes = header;
 	c->nr_words = c->nr_columns = words > MAX_WORDS ? MAX_WORDS : words;
 	c->mined_bytes = c->nr_words * m->rule->width;
 	for (unsigned n = 0; n < c->nr_words; n++)
@@ -86,7 +85,7 @@ static void keep_samples(const struct miner *m, struct mined *c)
 	size_t n = c->nr_sample < NR ? c->nr_sample : NR;
 
 	for (size_t i = 0; i < n; i++)
-		c->s->samples[i] = pool_user_va(m->t->pool, c->sample[c->nr_sample * i / n]);
+		c->s->samples[i] = mined_va(m, c, c->sample[c->nr_sample * i / n]);
 	c->s->nr_samples = (unsigned)n;
 }
 

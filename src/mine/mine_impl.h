@@ -175,8 +175,9 @@ struct mined {
 	uint32_t tag, size_units;
 	enum pool_kind pool;
 	enum block_form form;
-	unsigned header_bytes, nr_words, nr_columns;
+	unsigned nr_words, nr_columns;
 	unsigned mined_bytes;           /* of each block                      */
+	unsigned align;                 /* its data begin at a multiple of that; 0: at once */
 	bool halves;                    /* some columns are half a word       */
 	struct slot slots[MAX_COLUMNS];
 	uint64_t seen;                  /* blocks that were met               */
@@ -283,6 +284,24 @@ enum dl_status sweep_run(struct miner *m, const char *what,
 
 /** sample_take - evenly spread blocks of each class, and the plans they suggest */
 enum dl_status sample_take(struct miner *m, struct dl_err *err);
+
+/** mined_align - where the data of a block begin, whose header ends at @va */
+static inline uint64_t mined_align(unsigned align, uint64_t va)
+{
+	return align ? (va + align - 1) & ~(uint64_t)(align - 1) : va;
+}
+
+/** mined_va - the address that the owner of block @i of the class was given */
+static inline uint64_t mined_va(const struct miner *m, const struct mined *c, size_t i)
+{
+	return mined_align(c->align, pool_user_va(m->t->pool, i));
+}
+
+/** frame_find - c->align and what the allocator keeps of each block, by the sample */
+void frame_find(struct miner *m, struct mined *c);
+
+/** frame_resize - @user_bytes of each block are the owner's */
+void frame_resize(const struct miner *m, struct mined *c, uint32_t user_bytes);
 
 /**
  * unused_trim - leave out what the heap notes at the end of its blocks

@@ -46,7 +46,7 @@ enum { UNREAD = UINT32_MAX };
 static void read_block(struct miner *m, struct mined *c, uint32_t k)
 {
 	struct vm *vm = &m->workers[0].vm;
-	uint64_t va = catalog_va(&m->t->pool->blocks, c->sample[k]) + c->header_bytes;
+	uint64_t va = mined_va(m, c, c->sample[k]);
 	unsigned width = m->rule->width;
 	uint8_t raw[MAX_MINED];
 
@@ -211,7 +211,7 @@ static void plan_column(const struct mined *c, const uint64_t *sorted, struct pl
 static bool any_self(const struct miner *m, const struct mined *c, unsigned col)
 {
 	for (size_t k = 0; k < c->nr_sample; k++) {
-		uint64_t va = pool_user_va(m->t->pool, c->sample[k]);
+		uint64_t va = mined_va(m, c, c->sample[k]);
 
 		if (c->sample_words[col * c->cap_sample + k] - va < c->s->user_bytes)
 			return true;
@@ -247,6 +247,8 @@ enum dl_status sample_take(struct miner *m, struct dl_err *err)
 		st = sample_room(m, &m->mined[i]);
 	if (!st)
 		st = sweep_census(m);
+	for (size_t i = 0; i < m->nr && !st; i++)
+		frame_find(m, &m->mined[i]);
 	if (!st)
 		st = read_all(m);
 	for (size_t i = 0; i < m->nr && !st; i++) {

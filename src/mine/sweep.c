@@ -212,7 +212,7 @@ static void sweep_page(const struct sweep *s, unsigned worker, size_t number)
 
 		if (!c || !wanted(s, c, number))
 			continue;
-		off = catalog_va(&m->t->pool->blocks, i) - p->va + c->header_bytes;
+		off = mined_va(m, c, i) - p->va;
 		if (off > PAGE_BYTES - c->mined_bytes) {
 			user = read_across(w, p->va + off, c->mined_bytes, across);
 		} else {
@@ -237,7 +237,7 @@ static void sweep_loose(const struct sweep *s, unsigned worker, size_t number)
 
 	if (!c || !wanted(s, c, number))
 		return;
-	va = catalog_va(&m->t->pool->blocks, i) + c->header_bytes;
+	va = mined_va(m, c, i);
 	off = (size_t)(va % PAGE_BYTES);
 	if (off > PAGE_BYTES - c->mined_bytes)
 		user = read_across(w, va, c->mined_bytes, across);

@@ -53,7 +53,5 @@ void unused_trim(struct miner *m, struct mined *c)
 	unused = unused_bytes(c, width);
 	if (!unused || unused >= steps_of(s->class.size_bytes) || unused >= s->user_bytes)
 		return;
-	s->user_bytes -= unused;
-	c->nr_words = c->nr_columns = (s->user_bytes + width - 1) / width;
-	c->mined_bytes = c->nr_words * width;
+	frame_resize(m, c, s->user_bytes - unused);
 }
