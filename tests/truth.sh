@@ -11,7 +11,7 @@ allowed() {
 	holes) echo hidden=200 ;;
 	gaps) echo hidden=20 ;;
 	# subsegments whose first page is absent; lists that are cut
-	heap-*-holes) echo missing=300 hidden=120 carved=3000 guessed=300 ;;
+	heap-*-holes) echo missing=600 hidden=120 carved=3000 guessed=300 ;;
 	heap-*-paged) echo missing=200 hidden=60 carved=1000 guessed=150 ;;
 	heap-*-damaged) echo hidden=40 carved=60 ;;
 	heap-*-nostate|heap-*-noheaps) echo hidden=500 ;;
