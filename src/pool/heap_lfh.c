@@ -47,10 +47,11 @@ static void put_slot(struct heap_slots *s, uint64_t va, bool busy)
 	if (!p)
 		return;         /* decommitted, or not in the dump */
 	x = heap_header_get(s->w->run, p);
+	/* what is in use has a header that says its size */
 	if (s->no_bitmap && (!x.plausible || x.size_bytes != s->shape.size))
-		return;
+		b.state = BLOCK_FREE;
 	b.tag = x.tag;
-	if (busy && x.plausible)
+	if (b.state == BLOCK_IN_USE && x.plausible)
 		heap_vote(s->w->part, x.type);
 	heap_put(s->w->part, &b);
 }
@@ -100,7 +101,7 @@ static void damaged(struct heap_slots *s)
 		put_slots(s);
 }
 
-/* Without the first page nothing says which slots are busy: those with a header. */
+/* Without the first page nothing says which slots are busy: those with a header may be. */
 static void headless(struct heap_slots *s)
 {
 	s->w->part->counted.absent_subsegments++;

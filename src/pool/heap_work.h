@@ -223,7 +223,7 @@ struct heap_slots {
 	struct heap_range range;
 	struct heap_lfh_shape shape;
 	enum block_how how;
-	bool no_bitmap;         /* every slot counts that has a header */
+	bool no_bitmap;         /* a slot counts as busy that has a header */
 };
 
 enum { HEAP_SLOTS_PER_WORD = 32 };
