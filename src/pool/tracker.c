@@ -106,7 +106,7 @@ enum dl_status tracker_row_at(struct os *os, const struct tracker_layout *l, uin
 	if (st)
 		return st;
 	row_get(l, raw, r);
-	return row_plausible(l, r) ? DL_OK : DL_END;
+	return row_plausible(l, r) ? DL_OK : DL_CORRUPT;
 }
 
 static enum dl_status keep_row(struct pool *pool, size_t *cap,
@@ -175,28 +175,34 @@ static void merge_rows(struct pool *pool)
 		wrap_row(&pool->layout.tracker, &pool->tracker[i]);
 }
 
-/* All rows from @table_va up to @end_va, where another table begins. */
+/*
+ * All rows from @table_va up to @end_va, where another table begins. A row that
+ * was overwritten does not end the table: several in a row do.
+ */
 static enum dl_status read_rows(struct os *os, struct pool *pool, uint64_t table_va,
 				uint64_t end_va, size_t *cap, struct dl_err *err)
 {
+	enum { BAD_RUN = 4 };
 	const struct tracker_layout *l = &pool->layout.tracker;
-	size_t i;
+	size_t i, rows = 0;
 
-	for (i = 0; i < MAX_ROWS && end_va - table_va >= (i + 1) * l->stride; i++) {
+	for (i = 0; i < MAX_ROWS && end_va - table_va >= (i + 1) * l->stride &&
+	     i < rows + BAD_RUN; i++) {
 		struct tracker_row r = { 0 };
 		enum dl_status st = tracker_row_at(os, l, table_va + i * l->stride, &r);
 
 		pool->tables.tracker_absent += st == DL_ABSENT;
-		if (st == DL_ABSENT)
-			continue;
-		if (st)
+		if (st == DL_END)
 			break;
-		st = r.tag ? keep_row(pool, cap, &r, err) : DL_OK;
+		if (st == DL_CORRUPT)
+			continue;
+		rows = i + 1;
+		st = !st && r.tag ? keep_row(pool, cap, &r, err) : DL_OK;
 		if (st)
 			return st;
 	}
 	if (table_va == pool->tables.tracker_va)
-		pool->tables.tracker_rows = i;
+		pool->tables.tracker_rows = rows;
 	return DL_OK;
 }
 

@@ -13,6 +13,7 @@ enum {
 	MAX_TABLES = 2048 + 2,  /* processors that Windows supports */
 	LOOK_ROWS = 4096,       /* of a candidate */
 	ENOUGH_ROWS = 64, ENOUGH_TAGS = 16, FEW_TAGS = 4,
+	BAD_SHARE = 32,         /* at most this part of its rows is damaged */
 	ROW_BUDGET = 1 << 22,   /* rows looked at, of all candidates */
 	NEAR_BYTES = 0x8000,    /* variables of the pool lie together */
 	TAG_POOL = 0x6c6f6f50,
@@ -70,12 +71,16 @@ static void look_at(struct finder *f, uint64_t va, struct look *look)
 {
 	const struct tracker_layout *l = &f->pool->layout.tracker;
 
+	size_t bad = 0;
+
 	*look = (struct look){ 0 };
 	for (size_t i = 0; i < LOOK_ROWS && f->budget; i++, f->budget--) {
 		struct tracker_row r = { 0 };
 		enum dl_status st = tracker_row_at(f->os, l, va + i * l->stride, &r);
 
 		if (st == DL_ABSENT)
+			continue;
+		if (st == DL_CORRUPT && ++bad <= 1 + look->rows / BAD_SHARE)
 			continue;
 		/* a table that is empty so far is not worth its second page */
 		if (st || (!look->tags && i * l->stride >= 2 * PAGE_BYTES))
@@ -126,10 +131,10 @@ static void learn_tags(struct finder *f)
 		enum dl_status st = tracker_row_at(f->os, l, f->out->main_va + i * l->stride, &r);
 		uint32_t *p;
 
-		if (st == DL_ABSENT || (!st && !r.tag))
-			continue;
-		if (st)
+		if (st == DL_END)
 			break;
+		if (st || !r.tag)
+			continue;
 		p = vec_grow(f->tags, &f->cap_tags, f->nr_tags + 1, sizeof *p);
 		if (!p) {
 			f->failed = DL_NOMEM;

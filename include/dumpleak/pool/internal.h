@@ -174,7 +174,7 @@ struct tracker_tables {
 enum dl_status tracker_find(struct os *os, struct pool *pool, struct tracker_tables *out,
 			    struct dl_err *err);
 
-/** tracker_row_at - one row; DL_ABSENT as kdata_row(), DL_END if it is none */
+/** tracker_row_at - one row; DL_ABSENT and DL_END as kdata_row(), DL_CORRUPT if it is none */
 enum dl_status tracker_row_at(struct os *os, const struct tracker_layout *l, uint64_t va,
 			      struct tracker_row *r);
 enum dl_status big_read(struct os *os, struct pool *pool, struct big_table *out,
