@@ -155,6 +155,10 @@ static void unwritten_words(const struct miner *m, const struct mined *c, unsign
 {
 	const struct acc *a = &c->accs[n];
 
+	if (c->form == FORM_SPECIAL && a->kinds[WORD_FILL]) {
+		line_add(l, "not written by the owner (as special pool filled it)");
+		return;
+	}
 	line_add(l, "not written by the owner (stale data");
 	if (a->kinds[WORD_ZERO])
 		line_add(l, "; %.1f %% still 0", percent(a->kinds[WORD_ZERO], a->n));

@@ -99,12 +99,17 @@ static void test_without_header(void **state)
 	(void)state;
 	machine_init(&m);
 	for (uint32_t i = 0; i < 40; i++) {
+		uint64_t fill = (i + 1) * 0x0101010101010101u;
+
 		va = fake_pages_of(&m.f, "Bulk", i % 2 ? BLOCK_BIG : BLOCK_RANGE, 2);
 		put64(&m.f, va + 8, m.driver->va);
 		fake_pages_of(&m.f, "Spec", BLOCK_SPECIAL, 1);
 		m.f.blocks[m.f.nr_blocks - 1].va += PAGE_BYTES - 0x70;
 		m.f.blocks[m.f.nr_blocks - 1].size_bytes = 0x70;
-		put64(&m.f, m.f.blocks[m.f.nr_blocks - 1].va + 0x68, m.device->va);
+		va = m.f.blocks[m.f.nr_blocks - 1].va;
+		for (uint32_t k = 0; k < 0x70; k += 8)
+			put64(&m.f, va + k, fill);
+		put64(&m.f, va + 0x18, m.device->va);
 	}
 	fake_seal(&m.f);
 	dig_tag(&m.f, "Bulk", 2, &d);
@@ -119,7 +124,10 @@ static void test_without_header(void **state)
 	assert_int_equal(d.s->class.form, FORM_SPECIAL);
 	assert_int_equal(d.s->user_bytes, 0x70);
 	assert_int_equal(d.s->readable, 40);
-	assert_string_equal(d.s->owners[0].path, "+0x68 -> device object");
+	assert_int_equal(d.s->used_bytes, 0x20);
+	assert_int_equal(d.s->columns[5].kind, COLUMN_UNWRITTEN);
+	assert_non_null(strstr(d.s->columns[5].words, "special pool"));
+	assert_string_equal(d.s->owners[0].path, "+0x18 -> device object");
 	dig_end(&d);
 	fake_deinit(&m.f);
 }

@@ -25,6 +25,7 @@ static const double WRITTEN_SHARE = 0.5;/* one value that is not zero in so many
 static const double ONE_VALUE = 0.7;    /* of what varies: a field with two states */
 static const double ALIKE = 0.35;       /* of 2: distance of shares of kinds */
 static const double MIN_STALE = 0.001;  /* of all blocks */
+static const double FILL_SHARE = 0.95;  /* of all blocks: filled, not written */
 
 static enum kernel_kind leads_to(const struct miner *m, uint64_t v)
 {
@@ -264,6 +265,15 @@ void set_unwritten(struct mined *c, unsigned col, const struct rest *r)
 		c->stale_share = share;
 }
 
+/* Special pool fills a block with one byte, another one each time. */
+static bool is_special_fill(const struct mined *c, const struct acc *a, uint64_t values)
+{
+	uint64_t fill = a->kinds[WORD_FILL] + a->kinds[WORD_ZERO];
+
+	return c->form == FORM_SPECIAL && values >= FEW_STALE && a->kinds[WORD_FILL] &&
+	       share_of(fill, a->n) >= FILL_SHARE;
+}
+
 /* From the block's end: slack comes first, then whatever lies before it. */
 static void find_stale(struct mined *c, const struct rest *rests)
 {
@@ -279,7 +289,8 @@ static void find_stale(struct mined *c, const struct rest *rests)
 					: tail ? MIXTURE_TAIL : MIXTURE;
 
 		c->unwritten[col] = false;
-		if (looks_stale(&rests[col], a, foreign, kinds) && !is_random(c, col))
+		if ((looks_stale(&rests[col], a, foreign, kinds) && !is_random(c, col)) ||
+		    is_special_fill(c, a, values))
 			set_unwritten(c, col, &rests[col]);
 		tail = tail && (c->unwritten[col] || a->kinds[WORD_ZERO] == a->n);
 	}
