@@ -5,7 +5,8 @@
 isf=${DUMPLEAK_REAL_ISF:-../shared/isf}
 
 # bare <JSON: without its "symbols" object
-bare() { sed -e '/^  "symbols": {$/,/^  },\{0,1\}$/d' -e '/^  "symbols": null,\{0,1\}$/d'; }
+# By which way the heaps and tables were found may differ, what they hold may not.
+bare() { sed -E -e '/^  "(heap|quota_cookie)": \{$/,/^  \},?$/d' -e '/^ +"big_pages_how": /d' -e '/^  "symbols": \{$/,/^  \},?$/d' -e '/^  "symbols": null,?$/d'; }
 
 # status ARGS...: run whatever comes of it; bytes to $T/out
 status() {

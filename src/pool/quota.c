@@ -190,8 +190,11 @@ void quota_recover(struct os *os, struct pool *pool)
 		else if (kdata_pointer(os, "ExpPoolQuotaCookie", &cookie))
 			best = (struct candidate){ cookie, count_votes(&b, cookie, &best.kinds),
 						   2, true };
-		else
+		/* a symbol that memory contradicts is not believed */
+		if (pool->layout.header.quota_cookie && !believable(&b, &best)) {
+			best = (struct candidate){ 0, 0, 0, false };
 			elect(os, &b, &best);
+		}
 		if (pool->layout.header.quota_cookie && believable(&b, &best)) {
 			pool->quota.cookie = best.cookie;
 			pool->quota.cookie_known = true;
