@@ -29,22 +29,54 @@ static bool block_at(const struct pool *pool, uint64_t va, struct block *b)
 	return b->va == va;
 }
 
-/* The block behind the bad place; not the one at it, whose header may still do. */
-static void after(const struct pool *pool, const struct pool_fault *f, uint64_t *va,
-		  uint32_t *tag)
+/* The blocks on both sides of a bad place; a VA of 0: there is none. */
+struct sides {
+	uint64_t before_va, after_va;
+	uint32_t before_tag, after_tag;
+};
+
+/* Of a bad header that does for its own block, the block behind that. */
+static void next_in_page(const struct pool *pool, const struct pool_fault *f, struct sides *s)
 {
 	struct block b;
 
-	*va = f->after_va;
-	*tag = f->after_tag;
 	if (f->after_va != f->bad_va || !block_at(pool, f->bad_va, &b))
 		return;
-	*va = 0;
-	if (!block_at(pool, b.va + b.size_bytes, &b) ||
-	    (b.va ^ f->bad_va) >> PAGE_SHIFT)
+	s->after_va = 0;
+	if (!block_at(pool, b.va + b.size_bytes, &b) || (b.va ^ f->bad_va) >> PAGE_SHIFT)
 		return;
-	*va = b.va;
-	*tag = b.tag;
+	s->after_va = b.va;
+	s->after_tag = b.tag;
+}
+
+/* Of a structure between blocks, those next to it in memory. */
+static void nearest(const struct pool *pool, const struct pool_fault *f, struct sides *s)
+{
+	const uint64_t near_bytes = 1 << 20;
+	const struct catalog *c = &pool->blocks;
+	/* of a range its pages, not its descriptor at the segment's start */
+	uint64_t va = f->kind == FAULT_RANGE ? f->page_va : f->bad_va;
+	size_t i = catalog_lower_bound(c, va);
+
+	if (!s->before_va && i && va - catalog_va(c, i - 1) < near_bytes) {
+		s->before_va = catalog_va(c, i - 1);
+		s->before_tag = c->tag[i - 1];
+	}
+	if (!s->after_va && i < c->nr && catalog_va(c, i) - va < near_bytes) {
+		s->after_va = catalog_va(c, i);
+		s->after_tag = c->tag[i];
+	}
+}
+
+static struct sides sides_of(const struct pool *pool, const struct pool_fault *f)
+{
+	struct sides s = { f->before_va, f->after_va, f->before_tag, f->after_tag };
+
+	if (is_page_fault(f->kind))
+		next_in_page(pool, f, &s);
+	else
+		nearest(pool, f, &s);
+	return s;
 }
 
 static const char *state_words(enum block_state state)
@@ -127,19 +159,17 @@ static void fault_text(const struct report_input *in, const struct pool_fault *f
 		       struct paper *p)
 {
 	const char *place = fault_place(f->kind);
-	uint64_t after_va;
-	uint32_t after_tag;
+	struct sides s = sides_of(in->pool, f);
 	char at[24];
 
-	after(in->pool, f, &after_va, &after_tag);
 	paper_blank(p);
 	paper_strong(p, 0, "%c%s at %s (%s): %s.", toupper((unsigned char)*place), place + 1,
 		     va_text(in->os, f->page_va, at), pool_kind_name(f->pool),
 		     fault_kind_name(f->kind));
-	neighbour_text(in, "Block before", f->before_va, f->before_tag, p);
+	neighbour_text(in, "Block before", s.before_va, s.before_tag, p);
 	bytes_text(in, f, p);
 	header_text(in, f, p);
-	neighbour_text(in, "Block after", after_va, after_tag, p);
+	neighbour_text(in, "Block after", s.after_va, s.after_tag, p);
 	if (f->lost_bytes)
 		paper_field(p, "Lost", "0x%" PRIx32 " bytes between them", f->lost_bytes);
 }
@@ -255,10 +285,8 @@ static void json_fault(struct jot *j, json_t *list, const struct pool *pool,
 {
 	char hex[2 * sizeof f->found + 1] = "";
 	json_t *o = jot_item(j, list);
-	uint64_t after_va;
-	uint32_t after_tag;
+	struct sides s = sides_of(pool, f);
 
-	after(pool, f, &after_va, &after_tag);
 	for (size_t i = 0; i < found_bytes(f); i++)
 		snprintf(hex + 2 * i, 3, "%02x", (unsigned)f->found[i]);
 	jot_text(j, o, "code", fault_code(f->kind));
@@ -269,8 +297,8 @@ static void json_fault(struct jot *j, json_t *list, const struct pool *pool,
 	jot_va(j, o, "bad_va", f->bad_va);
 	jot_text(j, o, "found", hex);
 	jot_count(j, o, "lost_bytes", f->lost_bytes);
-	json_neighbour(j, o, "before", pool, f->before_va, f->before_tag);
-	json_neighbour(j, o, "after", pool, after_va, after_tag);
+	json_neighbour(j, o, "before", pool, s.before_va, s.before_tag);
+	json_neighbour(j, o, "after", pool, s.after_va, s.after_tag);
 }
 
 static void json_checked(struct jot *j, json_t *root, const struct pool_check *c)

@@ -180,6 +180,35 @@ static void test_neighbours(void **state)
 	free(text);
 }
 
+/* A structure between blocks has those next to it; far ones are none. */
+static void test_nearest(void **state)
+{
+	struct made *m = *state;
+	struct catalog *c = &m->pool->blocks;
+	const uint64_t va[] = { 0xffffba0000000f00, 0xffffba0000001040, 0xffffba0000402000 };
+	struct pool_fault f = { .page_va = 0xffffba0000001000, .bad_va = 0xffffba0000001020,
+		.kind = FAULT_LFH_SUBSEGMENT };
+	json_t *root;
+
+	assert_int_equal(catalog_reserve(c, 3), DL_OK);
+	for (size_t i = 0; i < 3; i++) {
+		struct block b = { .va = va[i], .size_bytes = 0x40, .tag = i ? TAG_B : TAG_A };
+
+		catalog_put(c, i, &b);
+	}
+	c->nr = 3;
+	assert_int_equal(catalog_seal(c), DL_OK);
+	pool_fault_add(m->pool, &f);
+	f.bad_va = f.page_va = 0xffffba0000300000;
+	pool_fault_add(m->pool, &f);
+	root = json_of(m);
+	assert_string_equal(json_string_value(at(root, "faults/0/before/tag")), "AAAA");
+	assert_string_equal(json_string_value(at(root, "faults/0/after/tag")), "BBBB");
+	assert_true(json_is_null(at(root, "faults/1/before")));
+	assert_true(json_is_null(at(root, "faults/1/after")));
+	json_decref(root);
+}
+
 /* More than are kept, and what is only counted. */
 static void test_many(void **state)
 {
@@ -217,6 +246,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sound, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_neighbours, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nearest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	};
 
