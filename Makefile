@@ -68,11 +68,11 @@ $(B)/test/memory/addrxlat_test: LIBS += $(shell pkg-config --libs libaddrxlat 2>
 unit: $(TESTS)
 	@set -e; for t in $(TESTS); do $$t; done
 
-$(B)/truth $(B)/jsonq: $(B)/%: tests/%.c
+$(B)/truth $(B)/jsonq $(B)/counters: $(B)/%: tests/%.c
 	@mkdir -p $(@D)
 	$(call STEP,CC)$(CC) $(ALL_C) $(ALL_L) -o $@ $< $(shell pkg-config --libs jansson)
 
-e2e: $(B)/dumpleak $(B)/truth $(B)/jsonq $(B)/fixtures/.small
+e2e: $(B)/dumpleak $(B)/truth $(B)/jsonq $(B)/counters $(B)/fixtures/.small
 	B=$(B) sh tests/run.sh
 
 check: unit e2e layers lint
