@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { ALIGN_SHIFT = 20, FAMILY_MIN = 2, SAMPLE = 32, IN_USE_VS = 0xf };
+enum { ALIGN_SHIFT = 20, FAMILY_MIN = 2, SAMPLE = 32, IN_USE_VS = 0xf, LOOKS = 1 << 22 };
 
 struct member { uint64_t va, mark; };
 
@@ -136,14 +136,15 @@ static bool chain_holds(struct heap_vs *v)
 
 	if (heap_chunk_at(v, 0, &c) != AT_CHUNK)
 		return false;
-	while (c.at + c.size < v->nr_units) {
+	while (c.at + c.size < v->nr_units && v->budget) {
+		v->budget--;
 		if (heap_chunk_at(v, c.at + c.size, &next) != AT_CHUNK || next.prev != c.size ||
 		    (c.state == CHUNK_FREE && next.state == CHUNK_FREE))
 			return false;   /* neighbours that are both free would be one */
 		c = next;
 		links++;
 	}
-	return links > 1;
+	return links > 1 && v->budget;
 }
 
 /* Any size of the first chunk, in use or not, that leads to a chain. */
@@ -177,7 +178,7 @@ static void key_vote(struct heap_run *h)
 		for (unsigned n = 0; n < 4 && nr < SAMPLE; n++) {
 			unsigned shift = h->contexts[h->segments[i].context].unit_shift;
 
-			v[nr] = (struct heap_vs){ .w = &w };
+			v[nr] = (struct heap_vs){ .w = &w, .budget = LOOKS };
 			nr += vs_get(h, h->segments[i].va, shift, n, &v[nr]);
 		}
 	for (size_t i = 0; i < nr && most * 2 <= nr; i++) {

@@ -7,7 +7,7 @@
 #include "heap_work.h"
 
 enum { VS_SIGNATURE = 0x2bed, SIGNATURE_MASK = 0x7fff, FEW_LINKS = 3, ENOUGH_LINKS = 12, MANY_LINKS = 64,
-       SPARE_PAGES = 2 };
+       SPARE_PAGES = 2, LOOKS_PER_UNIT = 64 };
 
 static uint64_t part_of(uint64_t word, struct field f)
 {
@@ -90,6 +90,7 @@ static enum chain_end links_from(struct heap_vs *v, struct heap_chunk c, unsigne
 		struct heap_chunk next;
 		enum heap_at there;
 
+		v->budget -= v->budget != 0;
 		*reached = c.at + c.size;
 		if (*reached == v->nr_units)
 			return v->open_end ? END_HOLE : END_GOOD;
@@ -210,11 +211,12 @@ static uint32_t seek(struct heap_vs *v, uint32_t from, enum seek_for what, uint3
 	uint32_t best = v->nr_units;
 	unsigned most = PROOF_NONE;
 
-	for (uint32_t i = behind_row(v, from); i < v->nr_units; i++) {
+	for (uint32_t i = behind_row(v, from); i < v->nr_units && v->budget; i++) {
 		struct heap_chunk c;
 		enum heap_at there = heap_chunk_at(v, i, &c);
 		unsigned proof;
 
+		v->budget--;
 		if (there == AT_ABSENT) {       /* on to the next page */
 			uint64_t va = v->first_va + (uint64_t)i * l->unit_bytes;
 			uint64_t left = (PAGE_BYTES - va % PAGE_BYTES) / l->unit_bytes;
@@ -328,7 +330,8 @@ void heap_vs_walk(struct heap_work *w, struct heap_range r)
 	uint32_t room = (uint32_t)((r.bytes - l->vs.first_chunk) / l->vs.unit_bytes);
 	uint32_t units = 0;
 	struct heap_vs v = { .w = w, .range = r, .first_va = r.va + l->vs.first_chunk,
-			     .nr_units = room, .open_end = true };
+			     .nr_units = room, .open_end = true,
+			     .budget = (uint64_t)room * LOOKS_PER_UNIT };
 
 	w->part->counted.vs_subsegments++;
 	if (!head)

@@ -176,7 +176,7 @@ struct heap_vs {
 	uint64_t first_va;      /* of its first chunk */
 	uint32_t nr_units;
 	bool open_end;          /* nr_units is only what the range has room for */
-	bool key_known;
+	uint64_t budget;        /* headers that may still be looked at: damage can ask for many */
 };
 
 /* One thread at work on a segment. */
