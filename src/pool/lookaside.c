@@ -138,6 +138,7 @@ struct list_end {
 	uint64_t entry;         /* 0: at the list's end            */
 	uint64_t nr;            /* entries passed                  */
 	bool unreadable, loop;
+	bool broken;            /* the last entry's link leads nowhere */
 };
 
 /*
@@ -162,7 +163,8 @@ static struct list_end entries_walk(struct lookasides *l, uint64_t list_va,
 				loop_fault(l, list_va, before);
 			return e;
 		}
-		if (p == NO_BLOCK && (++strangers > h->depth || !os_is_kernel_va(l->os, e.entry)))
+		e.broken = p == NO_BLOCK && !os_is_kernel_va(l->os, e.entry);
+		if (e.broken || (p == NO_BLOCK && ++strangers > h->depth))
 			return e;
 		if (vm_word(&l->os->vm, e.entry, ptr, &next, NULL)) {
 			e.unreadable = true;
@@ -217,6 +219,8 @@ static void list_walk(struct lookasides *l, uint64_t va, enum block_state state)
 	l->pool->lists.unreached += h.depth - e.nr;
 	if (e.unreadable)
 		cut_add(l, &h, h.depth - e.nr, state);
+	else if (e.broken)      /* all of them are behind the cut */
+		cut_add(l, &h, h.depth - e.nr + 1, state);
 }
 
 /* @nr pairs of pointers {P, L} at @va. */
