@@ -192,7 +192,8 @@ enum dl_status cmd_tags(struct session *s)
 	if (!status)
 		status = session_classes(s);
 	if (!status)
-		status = session_ledger(s);
+		status = s->opts->ledger || s->opts->sort == SORT_DIFF
+			 ? session_measured_ledger(s) : session_ledger(s);
 	if (!status)
 		status = make_view(s, &view);
 	/* what it has instead, or its empty list */

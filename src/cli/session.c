@@ -177,6 +177,16 @@ enum dl_status session_ledger(struct session *s)
 	return status;
 }
 
+enum dl_status session_measured_ledger(struct session *s)
+{
+	struct pool_options opts = { .jobs = s->opts->jobs, .progress = progress_of(s) };
+	enum dl_status status = session_pool(s);
+
+	if (!status)
+		status = pool_measure(&s->os, &s->pool, &opts, &s->err);
+	return status ? status : session_ledger(s);
+}
+
 enum dl_status session_classes(struct session *s)
 {
 	enum dl_status status = session_pool(s);
@@ -207,7 +217,7 @@ enum dl_status session_targets(struct session *s)
 enum dl_status session_findings(struct session *s)
 {
 	struct mine_options opts = { .jobs = s->opts->jobs, .progress = progress_of(s) };
-	enum dl_status status = session_ledger(s);
+	enum dl_status status = session_measured_ledger(s);
 
 	if (!status)
 		status = session_classes(s);

@@ -50,7 +50,10 @@ bool session_is_minidump(const struct session *s);
 
 /** session_pool - every block, and drivers and devices that only the pool knows */
 enum dl_status session_pool(struct session *s);
+
+/** session_ledger - counters beside blocks; session_measured_ledger - to the byte */
 enum dl_status session_ledger(struct session *s);
+enum dl_status session_measured_ledger(struct session *s);
 enum dl_status session_classes(struct session *s);
 enum dl_status session_targets(struct session *s);
 enum dl_status session_findings(struct session *s);

@@ -29,7 +29,7 @@ struct slack_worker {
 
 struct slack {
 	const struct pool *pool;
-	const struct big_table *big;
+	const struct big_table *big;    /* NULL: headers are asked, else only this */
 	struct slack_worker *workers;
 };
 
@@ -105,9 +105,9 @@ static uint64_t counted_size(const struct slack *s, struct slack_worker *w, size
 	switch (catalog_how(c, i)) {
 	case BLOCK_VS:
 	case BLOCK_LFH:
-		return header_size(s, w, catalog_va(c, i));
+		return s->big ? 0 : header_size(s, w, catalog_va(c, i));
 	case BLOCK_RANGE:
-		return row_size(s->big, catalog_va(c, i));
+		return s->big ? row_size(s->big, catalog_va(c, i)) : 0;
 	default:
 		return 0;
 	}
@@ -165,13 +165,15 @@ static int by_tag(const void *a, const void *b)
 	return x->tag < y->tag ? -1 : x->tag > y->tag;
 }
 
-/* All threads' sums into the pool, by tag. */
+/* All threads' sums into the pool, on top of those that it has, by tag. */
 static bool gather(const struct slack *s, unsigned workers, struct pool *pool)
 {
 	struct slack_map all = { 0 };
 	bool ok = true;
 	size_t n = 0;
 
+	for (size_t i = 0; ok && i < pool->nr_slack; i++)
+		ok = map_add(&all, pool->slack[i].tag, pool->slack[i].bytes);
 	for (unsigned k = 0; k < workers; k++) {
 		const struct slack_map *m = &s->workers[k].map;
 
@@ -195,8 +197,8 @@ static bool gather(const struct slack *s, unsigned workers, struct pool *pool)
 	return true;
 }
 
-enum dl_status slack_run(struct os *os, struct pool *pool, const struct big_table *big,
-			 const struct pool_options *opts, struct dl_err *err)
+static enum dl_status sum_up(struct os *os, struct pool *pool, const struct big_table *big,
+			     const struct pool_options *opts, struct dl_err *err)
 {
 	unsigned workers = opts && opts->jobs ? opts->jobs : jobs_available();
 	struct slack s = { .pool = pool, .big = big };
@@ -223,4 +225,19 @@ enum dl_status slack_run(struct os *os, struct pool *pool, const struct big_tabl
 	}
 	free(s.workers);
 	return st;
+}
+
+enum dl_status slack_run(struct os *os, struct pool *pool, const struct big_table *big,
+			 const struct pool_options *opts, struct dl_err *err)
+{
+	return sum_up(os, pool, big, opts, err);
+}
+
+enum dl_status pool_measure(struct os *os, struct pool *pool, const struct pool_options *opts,
+			    struct dl_err *err)
+{
+	if (!pool->heap.how || pool->measured)
+		return DL_OK;
+	pool->measured = true;
+	return sum_up(os, pool, NULL, opts, err);
 }

@@ -322,7 +322,7 @@ enum dl_status heap_scan(struct os *os, struct pool *pool, const struct survey *
 
 /* --- slack.c ------------------------------------------------------------- */
 
-/** slack_run - pool->slack, of the blocks of a heap in use */
+/** slack_run - pool->slack of ranges in use; pool_measure() adds that of chunks and slots */
 enum dl_status slack_run(struct os *os, struct pool *pool, const struct big_table *big,
 			 const struct pool_options *opts, struct dl_err *err);
 

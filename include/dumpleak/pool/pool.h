@@ -140,6 +140,7 @@ struct pool {
 	size_t nr_tracker;
 	struct slack_row *slack;        /* by tag; in the arena */
 	size_t nr_slack;
+	bool measured;                  /* headers are among it: pool_measure() */
 	struct pool_tables tables;
 	struct pool_lists lists;
 	struct pool_heap heap;
@@ -168,6 +169,14 @@ enum dl_status pool_scan(struct os *os, const struct pool_options *opts,
 			 struct pool *pool, struct dl_err *err);
 
 void pool_deinit(struct pool *pool);
+
+/**
+ * pool_measure - what the kernel counts for a heap's blocks, by their headers
+ * For ledger_make(), which without it compares sizes of slots and chunks with
+ * counters. Nothing to do where the pool is classic.
+ */
+enum dl_status pool_measure(struct os *os, struct pool *pool, const struct pool_options *opts,
+			    struct dl_err *err);
 
 /**
  * pool_objects - add to @os the devices and drivers that only their pool blocks
