@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { MAX_SLOT = 0x400, MAX_UNITS = MAX_SLOT / 8, ENOUGH = 3, MAX_EXTRA = 0x400 };
+enum { MAX_SLOT = 0x400, MAX_UNITS = MAX_SLOT / 8, ENOUGH = 3, MAX_EXTRA = 0x400,
+       MAX_PLACES = 8 };
 
 bool heap_lfh_bits(struct heap_work *w, uint64_t va, uint32_t word, uint64_t *bits)
 {
@@ -115,6 +116,38 @@ static bool place(struct heap_slots *s, uint32_t size, uint32_t phase)
 	return best.nr && (s->no_bitmap || weight > 0);
 }
 
+/*
+ * Too few headers: the size that fills the range with so many slots, and the
+ * place where those that cross a page are all marked busy.
+ */
+static bool by_number(struct heap_slots *s)
+{
+	const struct heap_layout *l = s->w->run->layout;
+	const uint32_t nr = s->shape.nr, unit = l->vs.unit_bytes;
+	const uint32_t low = l->lfh.bitmap + (nr + HEAP_SLOTS_PER_WORD - 1) / HEAP_SLOTS_PER_WORD * 8;
+	struct heap_lfh_shape best = { 0 };
+	int64_t weight = 0;
+
+	for (uint32_t size = unit; size <= MAX_SLOT && nr && !s->no_bitmap; size += unit)
+		for (uint32_t i = 0; i < MAX_PLACES; i++) {
+			int64_t x;
+
+			s->shape = (struct heap_lfh_shape){
+				.first = (low + unit - 1) / unit * unit + i * unit,
+				.size = size, .nr = nr };
+			if (!heap_lfh_fits(l, s->shape, s->range.bytes) ||
+			    slots_that_fit(s, s->shape.first, size) != nr)
+				continue;
+			x = weigh(s);
+			if (x > weight) {
+				weight = x;
+				best = s->shape;
+			}
+		}
+	s->shape = best;
+	return best.nr != 0;
+}
+
 bool heap_lfh_guess(struct heap_slots *s)
 {
 	unsigned unit = s->w->run->layout->vs.unit_bytes;
@@ -130,5 +163,5 @@ bool heap_lfh_guess(struct heap_slots *s)
 				size = i * unit;
 				phase = k * unit;
 			}
-	return size && place(s, size, phase);
+	return size ? place(s, size, phase) : by_number(s);
 }
