@@ -3,7 +3,7 @@
 # All tests from the outside.
 set -u
 bad=0
-for t in truth verify ledger verdicts containers badinput badinput64 symbols golden real; do
+for t in truth verify ledger counters verdicts containers badinput badinput64 symbols golden real; do
 	[ -e tests/$t.sh ] || continue
 	sh tests/$t.sh || bad=1
 done
