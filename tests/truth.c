@@ -62,11 +62,21 @@ static void add(struct list *l, const json_t *o)
 	l->b[l->nr++] = b;
 }
 
+/* A free chunk that is all header ends where the next block begins. */
 static int by_va(const void *a, const void *b)
 {
 	const struct block *x = a, *y = b;
 
-	return x->va < y->va ? -1 : x->va > y->va;
+	if (x->va != y->va)
+		return x->va < y->va ? -1 : 1;
+	return (x->size_bytes > y->size_bytes) - (x->size_bytes < y->size_bytes);
+}
+
+/* Whether the next block of the list, at the same address, fits better. */
+static bool next_fits(const struct list *l, size_t i, const struct block *other)
+{
+	return i + 1 < l->nr && l->b[i + 1].va == other->va && l->b[i].size_bytes != other->size_bytes &&
+	       l->b[i + 1].size_bytes == other->size_bytes;
 }
 
 static void load(const char *path, bool truth, struct list *l)
@@ -163,14 +173,14 @@ int main(int argc, char **argv)
 		const struct block *x = t < truth.nr ? &truth.b[t] : NULL;
 		const struct block *y = g < got.nr ? &got.b[g] : NULL;
 
-		if (x && (!y || x->va < y->va)) {
+		if (x && (!y || x->va < y->va || (x->va == y->va && next_fits(&truth, t, y)))) {
 			if (x->resident && !x->lost) {
 				missing++;
 				if (told++ < 5)
 					tell("missing", x);
 			}
 			t++;
-		} else if (y && (!x || y->va < x->va)) {
+		} else if (y && (!x || y->va < x->va || next_fits(&got, g, x))) {
 			invented++;
 			if (told++ < 5)
 				tell("invented", y);
