@@ -9,7 +9,8 @@
 
 #include <stdlib.h>
 
-enum { ALIGN_SHIFT = 20, FAMILY_MIN = 2, SAMPLE = 32, IN_USE_VS = 0xf, LOOKS = 1 << 22 };
+enum { ALIGN_SHIFT = 20, FAMILY_MIN = 2, SAMPLE = 32, IN_USE_VS = 0xf, LOOKS = 1 << 22,
+       OF_SEGMENT = 4, ENOUGH = 4 };
 
 struct member { uint64_t va, mark; };
 
@@ -165,39 +166,89 @@ static bool key_from(struct heap_vs *v)
 	return false;
 }
 
-/* One subsegment proposes, all of the sample vote. */
-static void key_vote(struct heap_run *h)
-{
-	struct heap_work w = { .run = h };
+struct sample {
+	struct heap_work w;
 	struct heap_vs v[SAMPLE];
-	size_t nr = 0, most = 0;
-	uint64_t best = 0;
+	size_t nr;
+};
 
-	heap_reader_init(&w.reader, h->os);
-	for (size_t i = 0; i < h->nr_segments && nr < SAMPLE; i++)
-		for (unsigned n = 0; n < 4 && nr < SAMPLE; n++) {
+static void sample_get(struct heap_run *h, struct sample *s)
+{
+	s->nr = 0;
+	for (size_t i = 0; i < h->nr_segments && s->nr < SAMPLE; i++)
+		for (unsigned n = 0; n < OF_SEGMENT && s->nr < SAMPLE; n++) {
 			unsigned shift = h->contexts[h->segments[i].context].unit_shift;
 
-			v[nr] = (struct heap_vs){ .w = &w, .budget = LOOKS };
-			nr += vs_get(h, h->segments[i].va, shift, n, &v[nr]);
+			s->v[s->nr] = (struct heap_vs){ .w = &s->w, .budget = LOOKS };
+			s->nr += vs_get(h, h->segments[i].va, shift, n, &s->v[s->nr]);
 		}
-	for (size_t i = 0; i < nr && most * 2 <= nr; i++) {
-		size_t votes = 0;
+}
 
-		if (!key_from(&v[i]))
-			continue;
-		for (size_t k = 0; k < nr; k++)
-			votes += chain_holds(&v[k]);
+static size_t count_votes(struct sample *s, uint64_t key)
+{
+	size_t votes = 0;
+
+	s->w.run->heap_key = key;
+	for (size_t i = 0; i < s->nr; i++)
+		votes += chain_holds(&s->v[i]);
+	return votes;
+}
+
+/* One subsegment proposes, all of the sample vote. */
+static void key_vote(struct sample *s)
+{
+	struct heap_run *h = s->w.run;
+	size_t most = 0;
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < s->nr && most * 2 <= s->nr; i++) {
+		size_t votes = key_from(&s->v[i]) ? count_votes(s, h->heap_key) : 0;
+
 		if (votes > most) {
 			most = votes;
 			best = h->heap_key;
 		}
 	}
-	heap_reader_deinit(&w.reader);
 	h->heap_key = best;
 	h->heap_key_known = most != 0;
 	h->pool->heap.heap_key_votes = most;
-	h->pool->heap.heap_key_voters = nr;
+	h->pool->heap.heap_key_voters = s->nr;
+}
+
+static void key_find(struct heap_run *h)
+{
+	struct sample s = { .w = { .run = h } };
+
+	heap_reader_init(&s.w.reader, h->os);
+	sample_get(h, &s);
+	key_vote(&s);
+	heap_reader_deinit(&s.w.reader);
+}
+
+/*
+ * Segments tell HeapKey only together with a constant, which is not every
+ * build's: the chunks tell with which.
+ */
+void heap_key_check(struct heap_run *h)
+{
+	struct sample s = { .w = { .run = h } };
+	const uint64_t key = h->heap_key;
+	const struct heap_layout *l;
+	uint64_t best = key;
+	size_t votes;
+
+	heap_reader_init(&s.w.reader, h->os);
+	sample_get(h, &s);
+	votes = count_votes(&s, key);
+	for (size_t i = 0; !votes && (l = heap_layout_other(h->os->layout.machine, i)); i++) {
+		votes = count_votes(&s, key ^ h->constant ^ l->segment.constant);
+		if (votes)
+			best = h->heap_key;
+	}
+	h->heap_key = best;
+	if (!votes && s.nr >= ENOUGH)
+		key_vote(&s);
+	heap_reader_deinit(&s.w.reader);
 }
 
 /* The address of its context that a segment's signature hides, but for its low bits. */
@@ -256,7 +307,7 @@ enum dl_status heap_families(struct heap_run *h)
 			room = family_add(h, all + i, j - i);
 	}
 	if (room && h->nr_segments) {
-		key_vote(h);
+		key_find(h);
 		room = !h->heap_key_known || singles_add(h, all, nr);
 	}
 	free(all);

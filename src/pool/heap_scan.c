@@ -132,7 +132,9 @@ static enum dl_status run(struct heap_run *h)
 {
 	enum dl_status st = heap_find(h) ? heap_find_segments(h) : DL_NOTFOUND;
 
-	if (st == DL_NOTFOUND)
+	if (!st)
+		heap_key_check(h);
+	else if (st == DL_NOTFOUND)
 		st = heap_families(h);
 	if (st)
 		return st;

@@ -60,7 +60,8 @@ static void expect(struct test_heap *t, uint32_t off, uint64_t size, uint32_t ta
 	assert_int_equal(b->tag, tag);
 	assert_int_equal(b->state, state);
 	assert_int_equal(b->how, how);
-	assert_int_equal(b->pool, POOL_PAGED);  /* the state's third heap, and its last */
+	/* as the state says of its last heap, or else most headers */
+	assert_int_equal(b->pool, t->pool.heap.state_va ? POOL_PAGED : POOL_NONPAGED);
 }
 
 static void expect_fault(struct test_heap *t, enum fault_kind kind, uint32_t off)
@@ -120,6 +121,23 @@ static void without_state(void **state)
 	assert_int_equal((uint32_t)t->pool.heap.lfh_key ^ TH_LFH_KEY, 0);
 	assert_int_equal(t->pool.blocks.nr, WHOLE);
 	assert_int_equal(t->pool.nr_faults, 0);
+}
+
+/* Signatures without the constant, as of 26100: chunks tell the key, with state and without. */
+static void another_constant(void **state)
+{
+	struct test_heap *t = *state;
+
+	for (int i = 0; i < 2; i++) {
+		th_put(t, TH_SEGMENT + 0x10, (TH_VA + TH_SEGMENT) ^ (TH_VA + TH_CONTEXT) ^ TH_KEY,
+		       8);
+		scan(t);
+		assert_true(t->pool.heap.heap_key_known && t->pool.heap.heap_key == TH_KEY);
+		expect(t, TH_VS + 0x340, 0x70, 0x32625456, BLOCK_IN_USE, BLOCK_VS);
+		assert_int_equal(t->pool.nr_faults, 0);
+		memset(th_at(t, TH_STATE), 0, 0x4000);
+		memset(th_at(t, TH_GLOBALS), 0, 0x10);
+	}
 }
 
 static void chunk_header_damaged(void **state)
@@ -298,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_state, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_constant, setup, teardown),
 		cmocka_unit_test_setup_teardown(chunk_header_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(free_chunk_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(old_headers, setup, teardown),

@@ -150,6 +150,9 @@ enum dl_status heap_find_segments(struct heap_run *h);
 /** heap_families - segments by nothing but their signatures, HeapKey by chunk headers */
 enum dl_status heap_families(struct heap_run *h);
 
+/** heap_key_check - the HeapKey known so far against what chunk headers say */
+void heap_key_check(struct heap_run *h);
+
 /** heap_find_keys - what segments do not tell: from the globals and by votes */
 void heap_find_keys(struct heap_run *h);
 
