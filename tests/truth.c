@@ -185,7 +185,7 @@ int main(int argc, char **argv)
 			if (told++ < 5)
 				tell("invented", y);
 			g++;
-		} else {
+		} else if (x && y) {
 			bool is_hidden = !strcmp(x->state, "cached") &&
 					 !strcmp(y->state, "in-use");
 
