@@ -122,7 +122,7 @@ void json_modules(struct jot *j, json_t *parent, const struct os *os)
 		const struct module *m = &os->modules[i];
 
 		o = jot_item(j, list);
-		jot_text(j, o, "name", m->name);
+		jot_word(j, o, "name", m->name);
 		jot_word(j, o, "path", m->path);
 		jot_va(j, o, "base", m->base);
 		jot_count(j, o, "size_bytes", m->size_bytes);
@@ -139,7 +139,7 @@ void json_unloaded(struct jot *j, json_t *parent, const struct os *os)
 		const struct unloaded *u = &os->unloaded[i];
 
 		o = jot_item(j, list);
-		jot_text(j, o, "name", u->name);
+		jot_word(j, o, "name", u->name);
 		jot_va(j, o, "base", u->first_va);
 		jot_va(j, o, "end", u->end_va);
 		jot_time(j, o, "time", u->time);

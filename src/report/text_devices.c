@@ -28,8 +28,16 @@ static const char *driver_name(const struct os *os, const struct device *d)
 	return driver && *driver->name ? driver->name : "unknown driver";
 }
 
-/* Stacks are short; longer ones loop. */
+/* Stacks are short; what is longer is cut, and what repeats ends. */
 enum { MAX_STACK = 32 };
+
+static bool was_met(const uint64_t *met, int nr, uint64_t va)
+{
+	while (nr--)
+		if (met[nr] == va)
+			return true;
+	return false;
+}
 
 static void end_row(struct table *t, const struct os *os, struct libscols_line *parent,
 		    const char *what, uint64_t va)
@@ -45,17 +53,19 @@ static void device_row(struct table *t, const struct os *os, const struct device
 		       struct libscols_line *parent)
 {
 	struct libscols_line *row = table_row(t, parent);
-	uint64_t above = d->attached_va;
+	uint64_t above = d->attached_va, met[MAX_STACK + 1] = { d->va };
 
 	table_cell(t, "%s", *d->name ? d->name : "(no name)");
 	device_cells(t, os, d);
 	for (int i = 0; above; i++) {
 		const struct device *up = os_device_at(os, above);
 
-		if (!up || up == d || i == MAX_STACK) {
-			end_row(t, os, row, up ? "a loop" : "not found", above);
+		if (!up || i == MAX_STACK || was_met(met, i + 1, above)) {
+			end_row(t, os, row, !up ? "not found" : i == MAX_STACK
+				? "more, cut here" : "a loop", above);
 			return;
 		}
+		met[i + 1] = above;
 		table_row(t, row);
 		/* few have a name; their drivers say what they are */
 		if (*up->name)
