@@ -142,6 +142,21 @@ static uint32_t only_at(const struct group *g, const struct pool *pool, uint64_t
 	return found;
 }
 
+/*
+ * The pool's own lists take blocks of whoever freed one of their size. A chain of
+ * one tag alone is more likely somebody's live list: buckets of object directories
+ * are linked just so.
+ */
+static bool has_many_owners(const struct group *g, const struct pool *pool, uint32_t at)
+{
+	uint32_t tag = catalog_tag(&pool->blocks, g->c[at].block);
+
+	for (; at != NOBODY; at = g->c[at].next)
+		if (catalog_tag(&pool->blocks, g->c[at].block) != tag)
+			return true;
+	return false;
+}
+
 static void list_finish(struct pool *pool, const struct group *g, const struct cut_list *l)
 {
 	uint64_t length = l->unreached - 1;     /* but for the one that is absent */
@@ -150,7 +165,7 @@ static void list_finish(struct pool *pool, const struct group *g, const struct c
 	if (l->unreached < 3 || length > g->nr)
 		return;
 	at = only_at(g, pool, length, l->tag);
-	if (at == NOBODY)
+	if (at == NOBODY || (!l->tag && !has_many_owners(g, pool, at)))
 		return;
 	for (; at != NOBODY; at = g->c[at].next)
 		catalog_set_state(&pool->blocks, g->c[at].block, l->state);
