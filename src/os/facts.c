@@ -12,10 +12,31 @@
 /* KUSER_SHARED_DATA: the same on every machine and build */
 enum {
 	SHARED_INTERRUPT_TIME = 0x008, SHARED_SYSTEM_TIME = 0x014,
-	SHARED_SYSTEM_ROOT = 0x030, SHARED_BUILD = 0x260, SHARED_PRODUCT_TYPE = 0x264,
-	SHARED_MAJOR = 0x26c, SHARED_MINOR = 0x270, SHARED_PROCESSORS = 0x3c0,
-	SHARED_BYTES = 0x3c4,
+	SHARED_SYSTEM_ROOT = 0x030, SHARED_PRODUCT_TYPE = 0x264,
+	SHARED_MAJOR = 0x26c, SHARED_MINOR = 0x270, SHARED_BYTES = 0x3c4,
 };
+
+/*
+ * What came later, by the version that stands beside it; before, other things or
+ * nothing are at its place. PDB types of 7 SP1 (ActiveProcessorCount) and of
+ * 10240 (NtBuildNumber) have them first.
+ */
+struct late_field {
+	uint32_t major, minor;
+	struct field field;
+};
+
+static const struct late_field late_build = { 10, 0, { .off = 0x260, .width = 4 } };
+static const struct late_field late_processors = { 6, 1, { .off = 0x3c0, .width = 4 } };
+
+static uint32_t late_get(struct bytes b, const struct late_field *l)
+{
+	uint32_t major = le32(b.p + SHARED_MAJOR), minor = le32(b.p + SHARED_MINOR);
+
+	if (major < l->major || (major == l->major && minor < l->minor))
+		return 0;
+	return (uint32_t)field_or(b, l->field, 0);
+}
 
 enum { MAX_PROCESSORS = 2048 };         /* of Windows: 1280 on the newest */
 
@@ -28,7 +49,8 @@ static uint64_t system_time_at(const uint8_t *p)
 /* A drive letter in NtSystemRoot and a version of Windows NT. */
 bool shared_data_read(struct vm *vm, uint64_t va, struct shared_data *out)
 {
-	uint8_t b[SHARED_BYTES];
+	uint8_t b[SHARED_BYTES] = { 0 };
+	struct bytes all = { b, sizeof b };
 	uint32_t major;
 
 	if (vm_read(vm, va, b, sizeof b, NULL))
@@ -40,10 +62,10 @@ bool shared_data_read(struct vm *vm, uint64_t va, struct shared_data *out)
 	*out = (struct shared_data){
 		.interrupt_time = system_time_at(b + SHARED_INTERRUPT_TIME),
 		.system_time = system_time_at(b + SHARED_SYSTEM_TIME),
-		.build = le32(b + SHARED_BUILD) & 0xffff,
+		.build = late_get(all, &late_build) & 0xffff,
 		.product = le32(b + SHARED_PRODUCT_TYPE),
 		.major = major, .minor = le32(b + SHARED_MINOR),
-		.nr_processors = le32(b + SHARED_PROCESSORS),
+		.nr_processors = late_get(all, &late_processors),
 	};
 	return true;
 }
@@ -81,14 +103,13 @@ static uint32_t count_prcbs(struct os *os)
 	return n;
 }
 
-/* The field came with Windows 7; before, what is at its place is 0 or beyond. */
 static void read_processors(struct os *os, const struct shared_data *s)
 {
 	const struct dump_header *h = container_header(os->container);
 	uint32_t prcbs = count_prcbs(os);
 	uint64_t n = or_else(h->nr_processors, 0), va;
 
-	if (!n && os->build >= BUILD_7 && s->nr_processors <= MAX_PROCESSORS)
+	if (!n && s->nr_processors <= MAX_PROCESSORS)
 		n = s->nr_processors;
 	if (!n)
 		n = prcbs;

@@ -24,7 +24,6 @@ struct claims {
 	bool lab_is_foreign;
 };
 
-/* The shared data's build is there from Windows 10 on; before, the bytes are 0. */
 static void read_shared(struct os *os, struct claims *c)
 {
 	enum { SHARED_LAST = 0x3c0 };   /* what is read of it ends here */
@@ -36,7 +35,7 @@ static void read_shared(struct os *os, struct claims *c)
 		c->major = s.major;
 		c->minor = s.minor;
 		c->product = s.product;
-		c->shared = s.major >= 10 ? s.build : 0;
+		c->shared = s.build;
 	} else {
 		bool there = !vm_word(&os->vm, os->shared_data_va + SHARED_LAST, 4, &word, NULL);
 
