@@ -70,11 +70,6 @@ bool bitmap_init(struct bitmap *b, struct arena *arena, const uint8_t *bits,
 	return true;
 }
 
-uint64_t bitmap_held_bytes(const struct bitmap *b)
-{
-	return b->rank ? (b->nr_bits / BLOCK_BITS + 1) * sizeof *b->rank : 0;
-}
-
 bool bitmap_has(const struct bitmap *b, uint64_t n)
 {
 	return n < b->nr_bits && (b->bits[n / 8] >> n % 8 & 1);

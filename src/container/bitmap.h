@@ -30,9 +30,6 @@ bool bitmap_init(struct bitmap *b, struct arena *arena, const uint8_t *bits,
 /** bitmap_count - how many of @nr_bits bits are set, without indexing them */
 uint64_t bitmap_count(const uint8_t *bits, uint64_t nr_bits);
 
-/** bitmap_held_bytes - memory of the index, the bits not included */
-uint64_t bitmap_held_bytes(const struct bitmap *b);
-
 bool bitmap_has(const struct bitmap *b, uint64_t n);
 
 /** bitmap_rank - set bits below @n, which may be anything */

@@ -166,11 +166,6 @@ const struct dump_header *container_header(const struct container *container)
 	return &container->header;
 }
 
-struct source *container_source(const struct container *container)
-{
-	return container->source;
-}
-
 enum dl_status container_page(struct container *container, uint64_t pfn,
 			      uint8_t *scratch, const uint8_t **page,
 			      struct dl_err *err)

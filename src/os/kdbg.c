@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding and reading KDDEBUGGER_DATA64. Not here yet: the encoded form that
+ * Finding and reading KDDEBUGGER_DATA64 in clear; kdbg_decode.c has the form that
  * 64-bit Windows 8 and later keep in live memory.
  */
 #include "dumpleak/os/kdbg.h"

@@ -155,7 +155,6 @@ enum dl_status container_open_set(struct source *const *sources, size_t n,
 void container_close(struct container *container);
 
 const struct dump_header *container_header(const struct container *container);
-struct source *container_source(const struct container *container);
 
 /**
  * container_page - the page @pfn
